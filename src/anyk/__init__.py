@@ -1,0 +1,1 @@
+"""Coded distributed matrix products, recovered from any k of P worker answers."""
