@@ -1,0 +1,29 @@
+"""What every test shares: Hypothesis profiles, and where cluster and GPU tests run."""
+
+import os
+from importlib.util import find_spec
+
+import pytest
+from hypothesis import settings
+
+# "ci" is the default: the same examples on every machine and in every run, and no deadline, since machines differ.
+settings.register_profile("ci", deadline=None, derandomize=True, print_blob=True)
+settings.register_profile("search", settings.get_profile("ci"), derandomize=False, max_examples=2000)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))
+
+
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """Keep tests that start worker processes on one pytest-xdist process, and skip GPU tests without a GPU."""
+    if item.get_closest_marker("cluster"):
+        item.add_marker(pytest.mark.xdist_group("cluster"))
+    if item.get_closest_marker("gpu") and not has_gpu():
+        item.add_marker(pytest.mark.skip(reason="needs a CUDA device"))
+
+
+def has_gpu() -> bool:
+    """Whether torch is installed and sees a CUDA device."""
+    if find_spec("torch") is None:
+        return False
+    import torch
+
+    return bool(torch.cuda.is_available())
