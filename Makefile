@@ -1,7 +1,7 @@
 # anyk: `make demo` shows it, `make test` checks it. Both need only Python 3.11 or newer (with venv) and make.
 
 PYTHON ?=
-PYTEST_ARGS ?= -n auto --maxprocesses 4
+PYTEST_ARGS ?= -n auto --maxprocesses 4 --dist loadgroup
 
 VENV := .venv
 RUN := $(VENV)/bin/python
@@ -78,7 +78,7 @@ lint: setup
 	$(call step,types)
 	@$(RUN) -m mypy
 	$(call step,imports)
-	@$(VENV)/bin/lint-imports
+	@$(VENV)/bin/lint-imports --no-logo
 
 docs: setup
 	$(call step,documentation)
