@@ -14,7 +14,7 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))
 
 def pytest_itemcollected(item: pytest.Item) -> None:
     """Keep tests that start worker processes on one pytest-xdist process, and skip GPU tests without a GPU."""
-    if item.get_closest_marker("cluster"):
+    if item.get_closest_marker("cluster") and item.config.pluginmanager.hasplugin("xdist"):
         item.add_marker(pytest.mark.xdist_group("cluster"))
     if item.get_closest_marker("gpu") and not has_gpu():
         item.add_marker(pytest.mark.skip(reason="needs a CUDA device"))
