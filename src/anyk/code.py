@@ -1,0 +1,312 @@
+"""A code is a value: a partition and two tables of numbers. Everything a user asks of it follows from the tables."""
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from numpy.random import Generator
+from numpy.typing import ArrayLike, DTypeLike, NDArray
+
+from anyk.arrays import combine, working_dtype
+from anyk.bases import trigonometric_frame
+from anyk.errors import CodeError, InputError
+from anyk.partition import Partition
+from anyk.weights import Solution, System, product_error, survivor_sets
+
+#: A family refuses tables whose random survivor sets are expected to miss this relative error.
+WORST_USEFUL_ERROR = 1e-3
+
+_FORMAT = 1
+
+
+@dataclass(frozen=True, eq=False)
+class Code:
+    """Two encoding tables for a block partition, with the number of answers that always suffice.
+
+    Task w multiplies ``sum_ij left[i, j, w] A_ij`` by ``sum_jl right[j, l, w] B_jl``.
+
+    Args:
+        name: of the family, or of the discovered code.
+        partition: how A and B are cut.
+        left: encoding coefficients of A, shape (rows, inner, P), float64 or complex128, finite.
+        right: encoding coefficients of B, shape (inner, cols, P), float64 or complex128, finite.
+        recovery_threshold: any this-many answers decode: exactly, or within ``design_error``.
+        exact_threshold: any this-many answers decode to rounding; default: the recovery threshold.
+        design_error: relative error the code is designed for at the recovery threshold; 0 for exact codes.
+        angles: evaluation angles, shape (P,), where the tables are the trigonometric ones; they make decoding a small correction.
+        reference: where the code comes from.
+
+    Raises:
+        CodeError: tables that do not fit the partition or each other, are not finite, or thresholds beyond the tasks.
+
+    >>> import anyk
+    >>> anyk.codes.matdot(inner=3, workers=8)
+    Code('matdot', partition 1 x 3 x 1, any 5 of 8)
+    """
+
+    name: str
+    partition: Partition
+    left: NDArray[Any]
+    right: NDArray[Any]
+    recovery_threshold: int
+    exact_threshold: int = 0
+    design_error: float = 0.0
+    angles: NDArray[np.float64] | None = None
+    reference: str = ""
+    workers: int = field(init=False)
+
+    def __post_init__(self) -> None:
+        left, right = _frozen(self.left), _frozen(self.right)
+        object.__setattr__(self, "left", left)
+        object.__setattr__(self, "right", right)
+        object.__setattr__(self, "workers", left.shape[-1] if left.ndim else 0)
+        object.__setattr__(self, "exact_threshold", self.exact_threshold or self.recovery_threshold)
+        cut = self.partition
+        if left.shape != (cut.rows, cut.inner, self.workers) or right.shape != (cut.inner, cut.cols, self.workers):
+            raise CodeError(f"{self.name}: tables of shape {left.shape} and {right.shape} do not fit partition {cut}.")
+        if not (np.isfinite(left).all() and np.isfinite(right).all()):
+            raise CodeError(f"{self.name}: encoding coefficients must be finite numbers.")
+        if not 1 <= self.recovery_threshold <= self.exact_threshold <= self.workers:
+            raise CodeError(
+                f"{self.name}: thresholds {self.recovery_threshold} (recovery) and {self.exact_threshold} (exact) must rise "
+                f"and lie between 1 and the {self.workers} tasks. Use more workers or a coarser partition."
+            )
+
+    # --- what follows from the tables -------------------------------------------------------------------------------------
+
+    @property
+    def is_complex(self) -> bool:
+        """Encoded blocks of real matrices are complex: twice the memory and traffic, 3 to 4 times the multiplications."""
+        return bool(np.iscomplexobj(self.left) or np.iscomplexobj(self.right))
+
+    @property
+    def is_exact(self) -> bool:
+        """The recovery threshold gives the product to rounding."""
+        return self.recovery_threshold == self.exact_threshold
+
+    @cached_property
+    def _system(self) -> System:
+        frame = None if self.angles is None else trigonometric_frame(self.exact_threshold, self.angles)
+        return System(self.left, self.right, frame)
+
+    def solve(self, survivors: Iterable[int], dtype: DTypeLike = "float64") -> tuple[NDArray[Any], Solution]:
+        """Decoding weights of one survivor set, for answers as they come from the workers.
+
+        Args:
+            survivors: task numbers, distinct.
+            dtype: of the blocks; sets how much rounding is weighed against residual.
+
+        Returns:
+            Weights, shape (rows * cols, k) in the order of ``survivors``, and the solution they come from.
+        """
+        tasks = self._checked(survivors)
+        solution = self._system.solve(tasks, product_error(dtype))
+        return (solution.weights[0] / self._system.norms[tasks][:, None]).T, solution
+
+    def expected_error(self, survivors: Iterable[int], dtype: DTypeLike = "float64") -> float:
+        """Expected relative Frobenius error on random matrices when exactly these tasks answer, rounding included.
+
+        Args:
+            survivors: task numbers, distinct, any number of them.
+            dtype: the workers' precision: a floating or complex dtype, or ``"bfloat16"``.
+
+        >>> import anyk
+        >>> code = anyk.codes.matdot(inner=3, workers=8)
+        >>> code.expected_error(range(5)) < 1e-13 < code.expected_error(range(4))
+        True
+        """
+        tasks = self._checked(survivors)
+        noise = product_error(dtype)
+        return float(self._system.solve(tasks, noise).error(noise)[0]) if tasks.size else 1.0
+
+    def noise_amplification(self, survivors: Iterable[int]) -> float:
+        """Relative error of the product per relative error of the answers, from these tasks (float64 weights)."""
+        tasks = self._checked(survivors)
+        return float(self._system.solve(tasks, product_error("float64")).amplification[0]) if tasks.size else 0.0
+
+    def errors(
+        self, results: int, dtype: DTypeLike = "float64", *, sets: int | None = None, rng: Generator | None = None
+    ) -> NDArray[np.float64]:
+        """Expected errors of survivor sets of ``results`` answers: of all of them, or of random ones and the contiguous one.
+
+        Args:
+            results: answers in each set.
+            dtype: the workers' precision.
+            sets: number of random sets; default: all sets when at most 10,000, else 2,000 random ones.
+            rng: where random sets come from; default: a fixed seed.
+
+        Returns:
+            Shape (number of sets,); in a random draw the contiguous set (ranks 0 … results-1) comes last.
+        """
+        return self._system.errors(survivor_sets(self.workers, results, sets, rng), product_error(dtype))
+
+    def worst_error(
+        self, results: int, dtype: DTypeLike = "float64", *, sets: int | None = None, rng: Generator | None = None
+    ) -> float:
+        """The largest of `errors`."""
+        return float(self.errors(results, dtype, sets=sets, rng=rng).max())
+
+    def wrong_answers_correctable(self, answers: int, *, model: Literal["random", "adversarial"] = "random") -> int:
+        """How many wrong answers among ``answers`` can be located and thrown out, from the answers alone.
+
+        Args:
+            answers: how many came back.
+            model: ``"random"``: errors are independent of each other; ``"adversarial"``: they may conspire.
+        """
+        if model not in ("random", "adversarial"):
+            raise InputError(f"model={model!r} is unknown. Use 'random' or 'adversarial'.")
+        spare = answers - self.exact_threshold
+        return max(0, spare - 1 if model == "random" else spare // 2)
+
+    # --- encoding -----------------------------------------------------------------------------------------------------------
+
+    def encode(self, A: ArrayLike, B: ArrayLike) -> tuple[list[NDArray[Any]], list[NDArray[Any]]]:
+        """The P encoded blocks of A and of B.
+
+        Args:
+            A: shape (height, depth); a floating or complex dtype is kept, others become float64.
+            B: shape (depth, width).
+        """
+        a, b = np.asarray(A), np.asarray(B)
+        if a.ndim != 2 or b.ndim != 2 or a.shape[1] != b.shape[0]:
+            raise InputError(f"encode(A, B) needs matrices that can be multiplied, not shapes {a.shape} and {b.shape}.")
+        outs = []
+        for matrix, table, block in ((a, self.left, self.partition.left_block), (b, self.right, self.partition.right_block)):
+            coded = [np.empty(block(matrix.shape), self.coded_dtype(matrix.dtype)) for _ in range(self.workers)]
+            combine(table, matrix, coded)
+            outs.append(coded)
+        return outs[0], outs[1]
+
+    def coded_dtype(self, dtype: DTypeLike) -> np.dtype[Any]:
+        """The dtype of encoded blocks of a matrix of this dtype."""
+        working = working_dtype(dtype)
+        return np.result_type(working, np.complex64) if self.is_complex else working
+
+    # --- to read and to keep --------------------------------------------------------------------------------------------------
+
+    def __repr__(self) -> str:
+        return f"Code({self.name!r}, partition {self.partition}, any {self.recovery_threshold} of {self.workers})"
+
+    def describe(self) -> str:
+        """A few lines for a person: thresholds, storage, traffic, conditioning."""
+        cut, spare = self.partition, self.workers - self.recovery_threshold
+        kind = "complex (twice the memory, 3 to 4 times the work)" if self.is_complex else "real"
+        lines = [
+            f"{self.name}: any {self.recovery_threshold} of {self.workers} answers give the product"
+            + ("" if self.is_exact else f" to {self.design_error:.1e}, any {self.exact_threshold} to rounding"),
+            f"  partition    {cut} (rows x inner x cols), {kind} tables",
+            f"  one worker   1/{cut.rows * cut.inner} of A, 1/{cut.inner * cut.cols} of B, 1/{cut.products} of the multiplications",
+            f"  one answer   1/{cut.wanted} of C; {self.recovery_threshold} of them are "
+            f"{self.recovery_threshold / cut.wanted:.3g} C",
+            f"  work         {self.workers / cut.products:.3g} times the uncoded product in all",
+            f"  may be lost  {spare}; located when wrong: {self.wrong_answers_correctable(self.workers)} random, "
+            f"{self.wrong_answers_correctable(self.workers, model='adversarial')} adversarial",
+        ]
+        return "\n".join(lines + [f"  {line}" for line in self._error_lines()])
+
+    def _error_lines(self) -> list[str]:
+        lines = [f"{'expected relative error':<24}{'median':>10}{'worst':>10}"]
+        for dtype in ("float64", "float32"):
+            errors = self.errors(self.recovery_threshold, dtype, sets=100)
+            lines.append(f"  {dtype}, any {self.recovery_threshold:<9}{np.median(errors):>10.0e}{errors.max():>10.0e}")
+        return lines
+
+    def save(self, path: str | Path) -> None:
+        """Write the code as a readable text file (JSON; numbers keep every bit). An existing file is replaced whole or not at all."""
+        target = Path(path)
+        text = {
+            "anyk_code": _FORMAT,
+            "name": self.name,
+            "partition": {"rows": self.partition.rows, "inner": self.partition.inner, "cols": self.partition.cols},
+            "workers": self.workers,
+            "recovery_threshold": self.recovery_threshold,
+            "exact_threshold": self.exact_threshold,
+            "design_error": self.design_error,
+            "reference": self.reference,
+            "angles": None if self.angles is None else self.angles.tolist(),
+            "left": _listed(self.left),
+            "right": _listed(self.right),
+        }
+        beside = target.with_name(target.name + ".part")
+        try:
+            beside.write_text(json.dumps(text, indent=1) + "\n", encoding="utf-8")
+            beside.replace(target)
+        finally:
+            beside.unlink(missing_ok=True)
+
+    @classmethod
+    def load(cls, path: str | Path) -> "Code":
+        """Read a code written by `save`.
+
+        Raises:
+            InputError: the file is missing, unreadable, truncated, or its numbers do not make a code.
+        """
+        try:
+            return cls._parsed(json.loads(Path(path).read_text(encoding="utf-8")))
+        except (OSError, ValueError, KeyError, TypeError) as problem:
+            raise InputError(f"Code.load({str(path)!r}) found no readable code there: {problem}") from problem
+
+    @classmethod
+    def _parsed(cls, text: Mapping[str, Any]) -> "Code":
+        if text["anyk_code"] != _FORMAT:
+            raise InputError(f"the file has format {text['anyk_code']!r}; this version reads {_FORMAT}.")
+        code = cls(
+            name=text["name"],
+            partition=Partition(**text["partition"]),
+            left=_unlisted(text["left"]),
+            right=_unlisted(text["right"]),
+            recovery_threshold=text["recovery_threshold"],
+            exact_threshold=text["exact_threshold"],
+            design_error=text["design_error"],
+            angles=None if text["angles"] is None else np.array(text["angles"], dtype=np.float64),
+            reference=text["reference"],
+        )
+        if code.workers != text["workers"] or code.expected_error(range(code.workers)) > max(WORST_USEFUL_ERROR, code.design_error):
+            raise InputError("its tables do not decode, even with every answer; the file is damaged.")
+        return code
+
+    def _checked(self, survivors: Iterable[int]) -> NDArray[np.intp]:
+        tasks = np.fromiter(survivors, dtype=np.intp)
+        if len(set(tasks.tolist())) != len(tasks) or (tasks.size and not 0 <= tasks.min() <= tasks.max() < self.workers):
+            raise InputError(f"survivors must be distinct tasks 0 … {self.workers - 1}, not {tasks.tolist()}.")
+        return tasks
+
+
+def refuse_if_useless(code: Code, call: str, dtype: DTypeLike, remedy: str) -> Code:
+    """Return the code if it holds `WORST_USEFUL_ERROR` on random survivor sets in this dtype; else say what to use instead.
+
+    Args:
+        code: an exact code.
+        call: how the user called the family.
+        dtype: the workers' precision.
+        remedy: the family or argument that can.
+
+    Raises:
+        CodeError: the median expected error over random survivor sets of threshold size is larger.
+    """
+    error = float(np.median(code.errors(code.recovery_threshold, dtype, sets=24)))
+    if error > WORST_USEFUL_ERROR:
+        raise CodeError(
+            f"`{call}` cannot hold a relative error of {WORST_USEFUL_ERROR:g} in {dtype}: {error:.1g} is expected from "
+            f"{code.recovery_threshold} of {code.workers} answers. {remedy}"
+        )
+    return code
+
+
+def _frozen(table: ArrayLike) -> NDArray[Any]:
+    own = np.array(table)
+    own = own.astype(np.complex128 if np.iscomplexobj(own) else np.float64)
+    own.flags.writeable = False
+    return own
+
+
+def _listed(table: NDArray[Any]) -> Any:
+    return {"real": table.real.tolist(), "imag": table.imag.tolist()} if np.iscomplexobj(table) else table.tolist()
+
+
+def _unlisted(text: Any) -> NDArray[Any]:
+    return np.array(text["real"]) + 1j * np.array(text["imag"]) if isinstance(text, dict) else np.array(text, dtype=np.float64)
