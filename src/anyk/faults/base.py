@@ -1,7 +1,7 @@
 """What can happen to one piece of work, and how a model decides it.
 
-A fault model is a value with one method, ``fate(draw)``. The same model drives the simulator (in virtual time) and injection
-into real workers (in real time), and because every number comes from ``draw``, both see the same fates.
+A fault model is a value with one method, ``fate(draw)``. The same model drives the simulator (in virtual time) and
+injection into real workers (in real time), and because every number comes from ``draw``, both see the same fates.
 """
 
 from collections.abc import Callable
@@ -45,7 +45,8 @@ class Fate:
 
     Args:
         delay_seconds: extra time before its answer, at least 0.
-        end: ``""`` it answers; ``"crash"`` the worker dies after the delay; ``"stop"`` it falls silent for good (SIGSTOP).
+        end: ``""`` it answers; ``"crash"`` the worker dies after the delay; ``"stop"`` it falls silent for good
+            (SIGSTOP).
         slowdown: factor on the time of the work itself, at least 1; real workers sleep the difference.
     """
 

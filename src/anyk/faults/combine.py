@@ -1,0 +1,77 @@
+"""Several fault models at once."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from anyk.faults import checks
+from anyk.faults.base import Draw, Fate, FaultModel
+
+#: Sets the seeds of a combination's members apart from the streams of `Draw`, which use 1, 2 and 3.
+MEMBERS = 4
+
+
+@dataclass(frozen=True)
+class Combined:
+    """All members at once; `combine` makes it.
+
+    Delays add, slowdowns multiply, and of several ends the first in time happens (at equal times the first member's).
+    The time of an end counts from when the worker got the work; delays do not postpone it.
+
+    Args:
+        models: the members. Each draws from its own seed, derived from the run's seed and its position.
+
+    Raises:
+        InputError: a member without a ``fate``.
+    """
+
+    models: tuple[FaultModel, ...]
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "models", tuple(self.models))
+        for model in self.models:
+            if isinstance(model, type) or not callable(getattr(model, "fate", None)):
+                checks.refuse(self, "models", model, "fault models", "Give instances, for example Crash(ranks=(1,)).")
+
+    def fate(self, draw: Draw) -> Fate:
+        """The members' fates, merged."""
+        fates = [model.fate(_apart(draw, position)) for position, model in enumerate(self.models)]
+        slowdown = float(np.prod([fate.slowdown for fate in fates]))
+        ends = [fate for fate in fates if fate.end]
+        if ends:
+            first = min(ends, key=lambda fate: fate.delay_seconds)
+            return Fate(first.delay_seconds, first.end, slowdown)
+        return Fate(float(sum(fate.delay_seconds for fate in fates)), "", slowdown)
+
+
+def combine(*models: FaultModel) -> FaultModel:
+    """Several fault models as one: delays add, slowdowns multiply, the first end wins.
+
+    Combinations inside a combination are opened, so grouping does not matter; one model alone is returned as it is;
+    with no model at all nothing ever happens. The order decides which random numbers each member sees.
+
+    Args:
+        models: any number of fault models.
+
+    Returns:
+        A fault model whose members draw independently of each other.
+
+    Raises:
+        InputError: something without a ``fate``.
+
+    >>> from anyk.faults import Crash, SlowNodes
+    >>> both = combine(SlowNodes(ranks=(1,), factor=3.0), Crash(ranks=(2,)))
+    >>> [both.fate(Draw(seed=0, round=0, rank=rank)) for rank in (1, 2)]  # doctest: +NORMALIZE_WHITESPACE
+    [Fate(delay_seconds=0.0, end='', slowdown=3.0), Fate(delay_seconds=0.0, end='crash', slowdown=1.0)]
+    """
+    members: list[FaultModel] = []
+    for model in models:
+        members += model.models if isinstance(model, Combined) else (model,)
+    combined = Combined(tuple(members))
+    return members[0] if len(members) == 1 else combined
+
+
+def _apart(draw: Draw, position: int) -> Draw:
+    """The same piece of work seen with the seed of one member."""
+    seed = np.random.default_rng([draw.seed, MEMBERS, position]).integers(2**63)
+    return Draw(int(seed), draw.round, draw.rank)
