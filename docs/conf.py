@@ -1,0 +1,49 @@
+"""How the manual is built: Sphinx, MyST and furo; `make docs` turns every warning into an error."""
+
+import re
+import sys
+import tomllib
+from importlib.util import find_spec
+from pathlib import Path
+
+HERE = Path(__file__).parent
+sys.path.insert(0, str(HERE / "_ext"))  # the manual's own directives, where there are any
+
+project = "anyk"
+author = "The anyk developers"
+copyright = "the anyk developers"
+release = tomllib.loads((HERE.parent / "pyproject.toml").read_text())["project"]["version"]
+
+extensions = [
+    "myst_parser",
+    "sphinx.ext.autodoc",
+    "sphinx.ext.mathjax",
+    "sphinx.ext.napoleon",
+]
+exclude_patterns = ["_build", "_ext"]
+if find_spec("anyk") is None:  # the manual can be read and built without the package; the reference cannot
+    exclude_patterns.append("reference.md")
+templates_path: list[str] = []
+
+myst_enable_extensions = ["colon_fence", "deflist", "dollarmath"]
+myst_heading_anchors = 3
+
+html_theme = "furo"
+html_title = f"anyk {release}"
+html_show_sourcelink = False
+
+autodoc_member_order = "bysource"
+autodoc_typehints = "description"
+napoleon_numpy_docstring = False
+napoleon_custom_sections = [("Reference", "References")]
+
+
+def math_in_dollars(app, what, name, obj, options, lines):
+    """Docstrings write formulas as $...$, which reStructuredText spells :math:`...`."""
+    text = "\n".join(lines)
+    lines[:] = re.sub(r"(?<![\\$`])\$([^$\n]+)\$", r":math:`\1`", text).split("\n")
+
+
+def setup(app):
+    """Sphinx calls this once."""
+    app.connect("autodoc-process-docstring", math_in_dollars)
