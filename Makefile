@@ -16,7 +16,7 @@ export PIP_USER := 0
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PYTHONNOUSERSITE := 1
 
-step = @printf '\n\033[1m── %s\033[0m\n' '$(1)'
+step = @printf '\n── %s\n' '$(1)'
 
 .DEFAULT_GOAL := help
 .PHONY: help setup test test-slow demo bench docs lint format clean
