@@ -15,20 +15,22 @@ r = 2n - 1 keeps it apart (PolyDot, K = mp(2n - 1)). The other bases put the sam
 
 from collections.abc import Callable
 from math import gcd
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from anyk.errors import CodeError
 
-Points = NDArray[np.float64] | NDArray[np.complex128]
-Tables = tuple[NDArray[np.generic], NDArray[np.generic]]
+Positions = NDArray[np.intp]
+Table = NDArray[Any]
+Tables = tuple[Table, Table]
 
 
 # --- evaluation points ----------------------------------------------------------------------------------------------------
 
 
-def scattered(count: int) -> NDArray[np.intp]:
+def scattered(count: int) -> Positions:
     """An order of 0 … count-1 that puts neighbours far apart: w -> g w mod count, g coprime to count and near 0.618 count.
 
     Workers that fail together have neighbouring ranks; on the circle contiguous gaps decode worst.
@@ -41,69 +43,64 @@ def scattered(count: int) -> NDArray[np.intp]:
     return np.arange(count) * step % count
 
 
-def half_circle(count: int) -> NDArray[np.float64]:
-    """Equispaced angles pi w / count, neighbours in rank far apart."""
-    return np.pi * scattered(count) / count
+def cosine(numerators: Positions, denominator: int) -> Table:
+    """cos(pi * numerator / denominator), the turns taken out in integers: as accurate at high frequencies as at low ones."""
+    return np.cos(np.pi * (numerators % (2 * denominator)) / denominator)
 
 
-def chebyshev_points(count: int) -> NDArray[np.float64]:
-    """Chebyshev nodes of [-1, 1] as angles phi (the point is cos phi), neighbours in rank far apart."""
-    return np.pi * (2 * scattered(count) + 1) / (2 * count)
-
-
-def roots_of_unity(count: int) -> NDArray[np.complex128]:
-    """The count-th roots of unity, neighbours in rank far apart."""
-    return np.exp(2j * np.pi * scattered(count) / count)
+def sine(numerators: Positions, denominator: int) -> Table:
+    """sin(pi * numerator / denominator), with the same care."""
+    return np.sin(np.pi * (numerators % (2 * denominator)) / denominator)
 
 
 # --- bases ------------------------------------------------------------------------------------------------------------------
 
 
-def trigonometric(size: int, unit: int, angles: NDArray[np.float64]) -> NDArray[np.float64]:
-    r"""The functions $T_s^u$ at the given angles: orthonormal, real, centred.
+def trigonometric(size: int, unit: int, positions: Positions) -> Table:
+    r"""The functions $T_s^u$ at the angles theta_w = pi positions[w] / P: orthonormal, real, centred.
 
     Args:
         size: number of functions s; at least 1.
         unit: integer factor u on every frequency; at least 1.
-        angles: shape (P,), radians.
+        positions: integers 0 … P-1 in any order, shape (P,).
 
     Returns:
         Shape (s, P). For s even: sqrt2 cos(f u theta), sqrt2 sin(f u theta) for f = 1, 3, …, s-1; for s odd: 1, then f = 2, 4, ….
 
-    >>> np.round(trigonometric(3, 1, np.array([0.0])), 4).ravel().tolist()
-    [1.0, 1.4142, 0.0]
+    >>> np.round(trigonometric(3, 1, np.array([0, 1])), 4).tolist()
+    [[1.0, 1.0], [1.4142, -1.4142], [0.0, 0.0]]
     """
-    table = np.ones((size, len(angles)))
-    odd = size % 2
-    phases = unit * np.outer(np.arange(1 + odd, size, 2), angles)
-    table[odd::2], table[odd + 1 :: 2] = np.sqrt(2) * np.cos(phases), np.sqrt(2) * np.sin(phases)
+    odd, count = size % 2, len(positions)
+    table = np.ones((size, count))
+    phases = np.outer(unit * np.arange(1 + odd, size, 2), positions)
+    table[odd::2], table[odd + 1 :: 2] = np.sqrt(2) * cosine(phases, count), np.sqrt(2) * sine(phases, count)
     return table
 
 
-def trigonometric_frame(threshold: int, angles: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def trigonometric_frame(threshold: int, positions: Positions) -> tuple[Table, Table]:
     """Orthonormal bases of what P equispaced angles can answer, and of its complement (the parity checks).
 
     Args:
         threshold: dimension K of the product's frequencies -(K-1), …, K-1 in steps of 2.
-        angles: all P angles pi w / P, in any order; P at least K.
+        positions: all of 0 … P-1, in any order; P at least K.
 
     Returns:
         Generator, shape (P, K), and parity checks, shape (P, P - K); together an orthogonal matrix.
     """
-    count = len(angles)
-    higher = np.outer(np.arange(threshold + 1, count, 2), angles)
-    checks = [np.cos(higher) * np.sqrt(2), np.sin(higher) * np.sqrt(2)]
+    count = len(positions)
+    higher = np.outer(np.arange(threshold + 1, count, 2), positions)
+    checks = [cosine(higher, count) * np.sqrt(2), sine(higher, count) * np.sqrt(2)]
     if (count - threshold) % 2:
         # the highest frequency lives on these angles as a single alternating sign
-        checks.append(np.cos(count * angles)[None])
+        checks.append(cosine(count * positions[None], count))
     scale = 1 / np.sqrt(count)
-    return trigonometric(threshold, 1, angles).T * scale, np.concatenate(checks).T * scale
+    return trigonometric(threshold, 1, positions).T * scale, np.concatenate(checks).T * scale
 
 
 # --- the tables of every evaluation code ------------------------------------------------------------------------------------
 
 
-def digit_tables(m: int, n: int, p: int, workers: int, *, stride: int, basis: str) -> tuple[Tables, NDArray[np.float64] | None]:
+def digit_tables(m: int, n: int, p: int, workers: int, *, stride: int, basis: str) -> tuple[Table, Table, Positions | None]:
     """The two encoding tables of a code with partition (m, n, p), in one of the `BASES`.
 
     Args:
@@ -115,61 +112,64 @@ def digit_tables(m: int, n: int, p: int, workers: int, *, stride: int, basis: st
         basis: a key of `BASES`.
 
     Returns:
-        (left (m, n, P), right (n, p, P)), and the angles where the basis is trigonometric, else None.
+        left (m, n, P), right (n, p, P), and the positions on the circle where the basis is trigonometric, else None.
 
     Raises:
         CodeError: no such basis, or the basis has no code for this partition.
     """
     if basis not in BASES:
         raise CodeError(f"basis={basis!r} is unknown. Use one of {', '.join(BASES)}.")
-    return BASES[basis](m, n, p, workers, stride)
+    positions = scattered(workers)
+    return (*BASES[basis](m, n, p, stride, positions), positions if basis == "trigonometric" else None)
 
 
-def _trigonometric(m: int, n: int, p: int, workers: int, stride: int) -> tuple[Tables, NDArray[np.float64] | None]:
-    angles = half_circle(workers)
-    inner = trigonometric(n, 1, angles)
-    left = np.einsum("iw,jw->ijw", trigonometric(m, stride * p, angles), inner)
-    return (left, np.einsum("jw,lw->jlw", inner, trigonometric(p, stride, angles))), angles
+def _trigonometric(m: int, n: int, p: int, stride: int, positions: Positions) -> Tables:
+    inner = trigonometric(n, 1, positions)
+    left = np.einsum("iw,jw->ijw", trigonometric(m, stride * p, positions), inner)
+    return left, np.einsum("jw,lw->jlw", inner, trigonometric(p, stride, positions))
 
 
-def _powers(points: Points, m: int, n: int, p: int, stride: int) -> Tables:
+def _exponents(m: int, n: int, p: int, stride: int) -> tuple[Positions, Positions]:
     """A_ij on x^(j + stride i), B_jl on x^(n-1-j + stride m l): C_il is the coefficient of x^(n-1 + stride (i + m l))."""
-    i, j, el = np.arange(m)[:, None], np.arange(n), np.arange(p)
-    left = points ** (stride * i + j)[..., None]
-    return left, points ** (n - 1 - j[:, None] + stride * m * el)[..., None]
+    i, j, el = np.arange(m), np.arange(n), np.arange(p)
+    return stride * i[:, None] + j, n - 1 - j[:, None] + stride * m * el
 
 
-def _monomial(m: int, n: int, p: int, workers: int, stride: int) -> tuple[Tables, None]:
-    return _powers(np.cos(chebyshev_points(workers)), m, n, p, stride), None
+def _monomial(m: int, n: int, p: int, stride: int, positions: Positions) -> Tables:
+    points = cosine(2 * positions + 1, 2 * len(positions))
+    left, right = _exponents(m, n, p, stride)
+    return points ** left[..., None], points ** right[..., None]
 
 
-def _unit_circle(m: int, n: int, p: int, workers: int, stride: int) -> tuple[Tables, None]:
-    return _powers(roots_of_unity(workers), m, n, p, stride), None
+def _unit_circle(m: int, n: int, p: int, stride: int, positions: Positions) -> Tables:
+    def powers(exponents: Positions) -> Table:
+        turns = 2 * exponents[..., None] * positions
+        return cosine(turns, len(positions)) + 1j * sine(turns, len(positions))
+
+    left, right = _exponents(m, n, p, stride)
+    return powers(left), powers(right)
 
 
-def _chebyshev(m: int, n: int, p: int, workers: int, stride: int) -> tuple[Tables, None]:
+def _chebyshev(m: int, n: int, p: int, stride: int, positions: Positions) -> Tables:
     """Orthonormal Chebyshev polynomials, evaluated as cosines: OrthoPoly for inner = 1, OrthoMatDot for rows = cols = 1."""
     if n > 1 and m * p > 1 and stride < 2 * n - 1:
         raise CodeError(
             f"basis='chebyshev' has no Generalized PolyDot code for partition {m} x {n} x {p}: neighbours overlap. "
             "Use basis='trigonometric', or `polydot`, whose digits are further apart."
         )
-    phi = chebyshev_points(workers)
 
-    def table(size: int, unit: int) -> NDArray[np.float64]:
-        values = np.sqrt(2) * np.cos(unit * np.outer(np.arange(size), phi))
+    def polynomials(size: int, unit: int) -> Table:
+        values = np.sqrt(2) * cosine(unit * np.outer(np.arange(size), 2 * positions + 1), 2 * len(positions))
         values[0] = 1
         return values
 
-    inner = table(n, 1)
-    left = np.einsum("iw,jw->ijw", table(m, stride), inner)
-    return (left, np.einsum("jw,lw->jlw", inner, table(p, stride * m))), None
+    inner = polynomials(n, 1)
+    left = np.einsum("iw,jw->ijw", polynomials(m, stride), inner)
+    return left, np.einsum("jw,lw->jlw", inner, polynomials(p, stride * m))
 
-
-_Filler = Callable[[int, int, int, int, int], tuple[Tables, NDArray[np.float64] | None]]
 
 #: basis name -> how it fills the tables. The first is the default everywhere; the others exist for comparison.
-BASES: dict[str, _Filler] = {
+BASES: dict[str, Callable[[int, int, int, int, Positions], Tables]] = {
     "trigonometric": _trigonometric,
     "chebyshev": _chebyshev,
     "monomial": _monomial,

@@ -37,7 +37,8 @@ class Code:
         recovery_threshold: any this-many answers decode: exactly, or within ``design_error``.
         exact_threshold: any this-many answers decode to rounding; default: the recovery threshold.
         design_error: relative error the code is designed for at the recovery threshold; 0 for exact codes.
-        angles: evaluation angles, shape (P,), where the tables are the trigonometric ones; they make decoding a small correction.
+        positions: order of 0 … P-1, shape (P,), where the tables are the trigonometric ones at angles pi positions / P; it
+            makes decoding a small correction.
         reference: where the code comes from.
 
     Raises:
@@ -55,7 +56,7 @@ class Code:
     recovery_threshold: int
     exact_threshold: int = 0
     design_error: float = 0.0
-    angles: NDArray[np.float64] | None = None
+    positions: NDArray[np.intp] | None = None
     reference: str = ""
     workers: int = field(init=False)
 
@@ -90,7 +91,7 @@ class Code:
 
     @cached_property
     def _system(self) -> System:
-        frame = None if self.angles is None else trigonometric_frame(self.exact_threshold, self.angles)
+        frame = None if self.positions is None else trigonometric_frame(self.exact_threshold, self.positions)
         return System(self.left, self.right, frame)
 
     def solve(self, survivors: Iterable[int], dtype: DTypeLike = "float64") -> tuple[NDArray[Any], Solution]:
@@ -227,7 +228,7 @@ class Code:
             "exact_threshold": self.exact_threshold,
             "design_error": self.design_error,
             "reference": self.reference,
-            "angles": None if self.angles is None else self.angles.tolist(),
+            "positions": None if self.positions is None else self.positions.tolist(),
             "left": _listed(self.left),
             "right": _listed(self.right),
         }
@@ -262,7 +263,7 @@ class Code:
             recovery_threshold=text["recovery_threshold"],
             exact_threshold=text["exact_threshold"],
             design_error=text["design_error"],
-            angles=None if text["angles"] is None else np.array(text["angles"], dtype=np.float64),
+            positions=None if text["positions"] is None else np.array(text["positions"], dtype=np.intp),
             reference=text["reference"],
         )
         if code.workers != text["workers"] or code.expected_error(range(code.workers)) > max(WORST_USEFUL_ERROR, code.design_error):

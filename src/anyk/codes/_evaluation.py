@@ -39,10 +39,10 @@ def evaluation_code(
             f"`{call}` cannot be decoded: {threshold} results are needed and {workers} workers exist. "
             f"Use {threshold} or more workers, or a coarser partition than {partition}."
         )
-    (left, right), angles = digit_tables(
+    left, right, positions = digit_tables(
         partition.rows, partition.inner, partition.cols, workers, stride=stride or partition.inner, basis=basis
     )
-    code = Code(call.partition("(")[0], partition, left, right, threshold, angles=angles, reference=reference)
+    code = Code(call.partition("(")[0], partition, left, right, threshold, positions=positions, reference=reference)
     return refuse_if_useless(code, call, dtype, _remedy(partition, basis))
 
 
