@@ -1,11 +1,19 @@
 """What the master hears (events, facts) and what it says (instructions, wishes).
 
-An instruction's outcome comes back as an event. Times are seconds on the engine's clock, passed in; nothing here reads one.
+An instruction's outcome comes back as an event. Times are seconds on the engine's clock, passed in; nothing here
+reads one.
 """
 
 from dataclasses import dataclass
 
-# --- events: facts ------------------------------------------------------------------------------------------------------
+# --- events: facts ----------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Started:
+    """The clock runs: send out every task."""
+
+    at: float
 
 
 @dataclass(frozen=True)
@@ -29,10 +37,11 @@ class Lost:
 
 @dataclass(frozen=True)
 class Left:
-    """A worker is gone; no more work for it until it has joined again."""
+    """A worker is gone, and with it every attempt it still owed; no more work for it until it has joined again."""
 
     worker: int
     at: float
+    cause: str = "the worker left"
 
 
 @dataclass(frozen=True)
@@ -45,7 +54,7 @@ class Joined:
 
 @dataclass(frozen=True)
 class Suspected:
-    """These tasks' answers are wrong: forget them."""
+    """These tasks' answers are wrong: forget them. None named: some are wrong, and only more answers can tell which."""
 
     tasks: tuple[int, ...]
     at: float
@@ -53,7 +62,10 @@ class Suspected:
 
 @dataclass(frozen=True)
 class Decoded:
-    """The product was formed from the answers asked for; ``error`` is its measured relative error, if measured."""
+    """The product was formed from the answers asked for.
+
+    ``error`` is its measured relative error, if it was measured.
+    """
 
     at: float
     error: float | None = None
@@ -66,9 +78,9 @@ class Woke:
     at: float
 
 
-Event = Result | Lost | Left | Joined | Suspected | Decoded | Woke
+Event = Started | Result | Lost | Left | Joined | Suspected | Decoded | Woke
 
-# --- instructions: wishes -----------------------------------------------------------------------------------------------
+# --- instructions: wishes ---------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
