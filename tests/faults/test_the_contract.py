@@ -1,0 +1,108 @@
+"""The kit for one's own fault models finds what is wrong with a model."""
+
+import itertools
+from dataclasses import dataclass, field
+
+import pytest
+
+from anyk.faults import Bimodal, Draw, Fate, GroupOutage, SlowNodes
+from anyk.testing.faults import FaultContract, Rate
+
+
+@dataclass(frozen=True)
+class Forgetful:
+    """Draws from a counter of its own."""
+
+    counter: itertools.count = field(default_factory=itertools.count, compare=False, repr=False)
+
+    def fate(self, draw: Draw) -> Fate:
+        return Fate(float(next(self.counter)))
+
+
+@dataclass
+class Soft:
+    """Can be changed."""
+
+    delay: float = 1.0
+
+    def __hash__(self):
+        return 1
+
+    def fate(self, draw: Draw) -> Fate:
+        return Fate(self.delay)
+
+
+@dataclass(frozen=True)
+class Impossible:
+    """Has a fate that cannot be."""
+
+    what: tuple = ()
+
+    def fate(self, draw: Draw) -> Fate:
+        return Fate(*self.what)
+
+
+@dataclass(frozen=True)
+class Mumbling:
+    """Has a repr that builds something else."""
+
+    delay: float = field(default=1.0, repr=False)
+
+    def fate(self, draw: Draw) -> Fate:
+        return Fate(self.delay)
+
+
+@dataclass(frozen=True)
+class Stuck:
+    """Cannot be sent to another process."""
+
+    key: object = field(default_factory=lambda: lambda: 0)
+
+    def fate(self, draw: Draw) -> Fate:
+        return Fate()
+
+
+def kit(model, **attributes):
+    contract = type("TestModel", (FaultContract,), attributes)()
+    contract.make = lambda: model
+    return contract
+
+
+@pytest.mark.parametrize(
+    ("model", "test"),
+    [
+        (Forgetful(), "test_a_seed_decides_every_fate"),
+        (Soft(), "test_the_model_is_a_frozen_value"),
+        (Impossible((-1.0,)), "test_every_fate_is_possible"),
+        (Impossible((float("inf"),)), "test_every_fate_is_possible"),
+        (Impossible((0.0, "explode")), "test_every_fate_is_possible"),
+        (Impossible((0.0, "", 0.5)), "test_every_fate_is_possible"),
+        (Mumbling(2.0), "test_the_repr_builds_the_model_again"),
+        (SlowNodes(fraction=0.25), "test_rounds_are_independent"),
+        (GroupOutage(2, 0.25), "test_ranks_are_independent"),
+    ],
+)
+def test_the_kit_finds_the_fault(model, test):
+    with pytest.raises(AssertionError):
+        getattr(kit(model), test)()
+
+
+def test_the_kit_finds_a_model_that_cannot_travel():
+    with pytest.raises((AttributeError, TypeError)):
+        kit(Stuck()).test_the_model_travels_between_processes()
+
+
+def test_the_kit_finds_a_wrong_rate():
+    wrong = [Rate("straggles", lambda fate: fate.delay_seconds > 1, 0.1)]
+    with pytest.raises(AssertionError, match=r"straggles: \d+ of 2000, outside"):
+        kit(Bimodal(0.2, 8.0), rates=wrong).test_rates_are_as_declared()
+
+
+def test_declared_correlation_is_allowed():
+    kit(SlowNodes(fraction=0.25), correlated=("rounds",)).test_rounds_are_independent()
+    kit(GroupOutage(2, 0.25), correlated=("ranks",)).test_ranks_are_independent()
+
+
+def test_make_must_be_given():
+    with pytest.raises(NotImplementedError, match="override make"):
+        FaultContract().make()
