@@ -15,6 +15,7 @@ copyright = "the anyk developers"
 release = tomllib.loads((HERE.parent / "pyproject.toml").read_text())["project"]["version"]
 
 extensions = [
+    "fault_table",
     "myst_parser",
     "sphinx.ext.autodoc",
     "sphinx.ext.mathjax",

@@ -22,7 +22,7 @@ class ShiftedExponential:
         InputError: a negative or infinite field.
 
     Reference:
-        Lee et al., Speeding Up Distributed Machine Learning Using Codes, section IV (the model).
+        Lee et al., Speeding Up Distributed Machine Learning Using Codes (the run-time model).
 
     >>> calm = ShiftedExponential(shift=0.5, scale=0.0, unit_seconds=2.0)
     >>> calm.fate(Draw(seed=0, round=0, rank=3)).delay_seconds
