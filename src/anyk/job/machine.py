@@ -20,7 +20,7 @@ from anyk.job.messages import (
     WakeAt,
     Woke,
 )
-from anyk.job.reasons import no_product
+from anyk.job.reasons import CONTRADICTION, TIMEOUT, no_product
 from anyk.job.stop import Decodability, Progress, StopRule, Verdict, remembering
 from anyk.job.table import ENDED, TABLE, Row, State, Step
 
@@ -293,7 +293,7 @@ class Job:
 
     def give_up(self) -> list[Instruction]:
         """Say why there is no product."""
-        why = "contradiction" if self._is_doubted() else "timeout" if self._is_over() else "too few"
+        why = CONTRADICTION if self._is_doubted() else TIMEOUT if self._is_over() else self.verdict.reason
         reason = no_product(self._stop, self._progress, self._books, why)
         self.verdict = replace(self.verdict, reason=reason, ready=False)
         return [GiveUp(reason)]

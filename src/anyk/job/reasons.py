@@ -3,20 +3,23 @@
 from collections.abc import Collection, Mapping, Sequence
 
 from anyk.job.ledger import Ledger, Loss
-from anyk.job.stop import Progress
+from anyk.job.stop import Progress, deadline
+
+CONTRADICTION = "the answers contradict one another and too few came to tell which are wrong"
+TIMEOUT = "the time is over"
 
 #: More than this many tasks are counted, not listed.
 LISTED = 6
 
 
 def no_product(rule: object, progress: Progress, books: Ledger, why: str) -> str:
-    """Put the whole story of a failed job into one sentence.
+    """Put the whole story of a failed job into one sentence, and the way out into another.
 
     Args:
         rule: the stop rule.
         progress: the job's last one.
         books: where every task ended; asked before the pending ones are cancelled.
-        why: one of ``"timeout"``, ``"contradiction"``, ``"too few"``.
+        why: `CONTRADICTION`, `TIMEOUT`, or what else ended it, in words.
     """
     parts = [
         _asked(rule, progress, books),
@@ -26,20 +29,12 @@ def no_product(rule: object, progress: Progress, books: Ledger, why: str) -> str
         _wrong(books.wrong),
     ]
     told = "; ".join(part for part in parts if part)
-    return f"{_head(progress, why)}: {told}. {_way_out(progress, why)}"
+    return f"no product, for {why}: {told}. {_way_out(rule, progress, why)}"
 
 
 def name_of(rule: object) -> str:
     """A rule as the user wrote it."""
     return getattr(rule, "__name__", None) or repr(rule)
-
-
-def _head(progress: Progress, why: str) -> str:
-    if why == "timeout":
-        return f"no product within {progress.elapsed:.3g} s"
-    if why == "contradiction":
-        return "no product, for the answers contradict one another and too few are left to tell which are wrong"
-    return "no product, for too few answers can still come"
 
 
 def _asked(rule: object, progress: Progress, books: Ledger) -> str:
@@ -48,7 +43,7 @@ def _asked(rule: object, progress: Progress, books: Ledger) -> str:
 
 
 def _came(progress: Progress) -> str:
-    return f"{_count(progress.received, 'answer')} came" + (
+    return f"{_count(progress.received, 'answer')} came in {progress.elapsed:.3g} s" + (
         f" ({_tasks(progress.received)})" if progress.received else ""
     )
 
@@ -72,14 +67,16 @@ def _wrong(wrong: Mapping[int, int]) -> str:
     return f"wrong: {_some(places)}" if places else ""
 
 
-def _way_out(progress: Progress, why: str) -> str:
-    if why == "contradiction":
+def _way_out(rule: object, progress: Progress, why: str) -> str:
+    if why == CONTRADICTION:
         return "More workers or `first_threshold(extra=2)` leave answers to locate wrong ones with."
     missing = progress.threshold - len(progress.received)
     sufficed = (
         f"{missing} more would have sufficed; " if missing > 0 else "they decode, but the stop rule wanted more; "
     )
-    if why == "timeout":
+    if isinstance(rule, deadline):
+        return f"{sufficed}give more time, or use more workers."
+    if why == TIMEOUT:
         return f"{sufficed}give more time, or take the best answer by then with `stop=deadline(seconds)`."
     return f"{sufficed}use more workers or `retries`, a code with a lower threshold, or `stop=deadline(seconds)`."
 

@@ -207,7 +207,7 @@ class deadline:
             return Verdict(True, f"{answers} answers decode", wake_at=limit, give_up=over)
         if over and answers:
             return Verdict(True, f"{answers} answers came by the deadline of {limit:g} s", give_up=True)
-        return Verdict(False, f"{answers} answers came so far", wake_at=limit, give_up=over)
+        return Verdict(False, f"no answer came by the deadline of {limit:g} s", wake_at=limit, give_up=over)
 
 
 def everyone(progress: Progress) -> Verdict:
@@ -215,4 +215,6 @@ def everyone(progress: Progress) -> Verdict:
     answers = len(progress.received)
     if not progress.pending and progress.sufficient():
         return Verdict(True, f"all {answers} answers that can come are in")
-    return Verdict(False, f"{answers} answers in, {len(progress.pending)} pending", give_up=not progress.reachable())
+    if not progress.reachable():
+        return Verdict(False, "too few answers can still come", give_up=True)
+    return Verdict(False, f"{answers} answers are in, {len(progress.pending)} pending")
