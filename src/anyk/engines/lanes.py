@@ -1,0 +1,345 @@
+"""The master's end of one worker process: what waits, what was sent, and what becomes of it.
+
+A lane sends at most `WINDOW` messages ahead and keeps the rest, so that a stopped worker holds little and most
+cancelled work never leaves the master. The worker answers every message once and in order; the head of what was sent is
+what it is doing.
+
+Any thread may call the verbs. Answers, deaths and deadlines are handled in the keeper's thread alone. The lock guards
+the fields; futures are settled outside it, since their callbacks may call back.
+"""
+
+import contextlib
+import os
+import pickle
+import signal
+import socket
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Callable
+from concurrent.futures import Future
+from dataclasses import dataclass, replace
+from itertools import takewhile
+from typing import Any, Literal, Protocol, TypeVar
+
+import numpy as np
+
+from anyk.engines import memory, work
+from anyk.engines.base import Array, WorkerLost
+from anyk.engines.channel import Channel, Frame, Op, pack, unpack
+from anyk.engines.memory import Descriptor
+from anyk.errors import InputError
+from anyk.faults.base import Fate
+
+T = TypeVar("T")
+
+#: Messages a worker may have unanswered.
+WINDOW = 64
+#: Cancel flags of a lane; more than the window, so that no two pieces of work share one.
+FLAGS = 4096
+
+
+class Post(Protocol):
+    """What a lane asks of its keeper."""
+
+    def soon(self, action: Callable[[], None], /) -> None:
+        """Run an action in the keeper's thread; from any thread."""
+        ...
+
+    def later(self, seconds: float, action: Callable[[], None], /) -> None:
+        """Run an action in the keeper's thread after some time; from any thread."""
+        ...
+
+    def watch(self, lane: "ProcessLane", /) -> None:
+        """Call ``lane.writable`` too as long as ``lane.writing``; in the keeper's thread."""
+        ...
+
+    def lost(self, lane: "ProcessLane", cause: str, /) -> None:
+        """End a lane; in the keeper's thread."""
+        ...
+
+    def overdue(self, lane: "ProcessLane", seconds: float, /) -> None:
+        """Replace a lane whose worker does not answer a cancel; in the keeper's thread."""
+        ...
+
+
+@dataclass(slots=True)
+class Errand:
+    """A message that was sent and is not answered yet."""
+
+    seq: int
+    is_work: bool
+    flagged_at: float | None = None
+
+
+class ProcessLane:
+    """One worker process, first in first out; see `anyk.engines.base.Lane`.
+
+    Args:
+        rank: position in the code.
+        epoch: incarnation.
+        end: the socket to the worker, non-blocking.
+        post: the keeper.
+        fate: decides what happens to the next piece of work, or None for nothing ever.
+        grace_seconds: how long a cancelled piece of work may go on before its worker is replaced.
+    """
+
+    def __init__(
+        self,
+        rank: int,
+        epoch: int,
+        end: socket.socket,
+        post: Post,
+        fate: Callable[[], Fate] | None,
+        grace_seconds: float,
+    ) -> None:
+        self.rank, self.epoch, self.host = rank, epoch, socket.gethostname()
+        self.pid: int | None = None
+        #: Set once the worker runs, or will never run.
+        self.born = threading.Event()
+        #: Whether the socket is full and the keeper shall tell when it is not.
+        self.writing = False
+        self.channel = Channel(end)
+        self._post, self._fate, self._grace = post, fate, grace_seconds
+        self._lock = threading.RLock()
+        self._waiting: OrderedDict[Future[Any], Frame] = OrderedDict()
+        self._sent: OrderedDict[Future[Any], Errand] = OrderedDict()
+        self._count = 0
+        self._heard_at = time.monotonic()
+        self._flags = memory.zeros((FLAGS,), np.uint8)
+        self._handle: Descriptor | None = None
+        self._blame = ""
+        self._cause: str | None = None
+        self._give(Op.HELLO, self._flags)
+
+    @property
+    def alive(self) -> bool:
+        """Whether this lane still takes work."""
+        return self._cause is None
+
+    @property
+    def cause(self) -> str:
+        """What ended this lane; empty while it lives."""
+        return self._cause or ""
+
+    # --- verbs, from any thread ---------------------------------------------------------------------------------------
+
+    def put(self, key: str, block: Array, /) -> Future[None]:
+        """Store a block under a key: a copy, or the block itself where it already lies in shared memory."""
+        block = np.asarray(block)
+        if block.dtype.hasobject:
+            raise InputError(f"`put({key!r}, block)` needs a block of numbers; its dtype is {block.dtype}.")
+        return self._give(Op.PUT, (key, block))
+
+    def alloc(self, key: str, shape: tuple[int, ...], dtype: Any, /) -> Array:
+        """A zeroed buffer shared with the worker and stored under ``key``.
+
+        On a lost lane it is shared with nobody; the next future tells.
+
+        Raises:
+            ClusterError: shared memory is full.
+        """
+        block = memory.zeros(shape, dtype)
+        self._give(Op.PUT, (key, block))
+        return block
+
+    def submit(self, fn: Callable[..., T], /, *args: Any, out: str | None = None) -> Future[T]:
+        """Run ``fn(*args)`` on the worker; see `anyk.engines.base.Lane.submit`.
+
+        Raises:
+            InputError: ``fn`` or an argument cannot travel.
+        """
+        if getattr(fn, "__module__", None) == "__main__":
+            raise InputError(
+                f"`submit({_name(fn)})`: a worker cannot import {_name(fn)} from a script's `__main__`. Move it into a "
+                "module."
+            )
+        fate = Fate() if self._fate is None else self._fate()
+        work_and_args = (fn, args) if fate == Fate() else (work.suffer, (fate, fn, *args))
+        try:
+            return self._give(Op.RUN, (*work_and_args, out))
+        except (pickle.PicklingError, AttributeError, TypeError) as error:
+            raise InputError(
+                f"`submit({_name(fn)}, …)` cannot be sent to a worker: {error}. The function must be importable by "
+                "name, and the arguments picklable."
+            ) from error
+
+    def fetch(self, key: str, /) -> Future[Array]:
+        """Bring a stored block to the master: the worker's own memory where that is shared, else a copy."""
+        return self._give(Op.FETCH, key)
+
+    def delete(self, *keys: str) -> None:
+        """Forget blocks; unknown keys are fine."""
+        self._give(Op.DELETE, keys)
+
+    def cancel(self, future: "Future[Any]", /) -> Literal["dequeued", "flagged", "running"]:
+        """Free the worker from this work.
+
+        A flagged worker that goes on for longer than the engine's grace is killed and replaced. Of a future that is
+        done there is nothing left to free: ``"dequeued"``.
+        """
+        with self._lock:
+            errand = self._sent.get(future)
+            if errand is not None:
+                return self._flag(future, errand)
+            waited = self._waiting.pop(future, None) is not None
+        if waited:
+            future.cancel()
+            future.set_running_or_notify_cancel()
+        return "dequeued" if future.done() else "running"
+
+    def kill(self) -> None:
+        """End the worker now; its pending futures raise `WorkerLost`."""
+        with self._lock:
+            self._blame = self._blame or "killed on request"
+            self._slay()
+
+    def pending(self) -> list[Future[Any]]:
+        """What is not answered yet."""
+        with self._lock:
+            return [*self._sent, *self._waiting]
+
+    # --- sending, under the lock --------------------------------------------------------------------------------------
+
+    def _give(self, op: Op, message: Any) -> Future[Any]:
+        frame = pack(op, 0, message)
+        future: Future[Any] = Future()
+        with self._lock:
+            if self._cause is None:
+                self._waiting[future] = frame
+                self._send()
+                return future
+        future.set_exception(WorkerLost(self.rank, self.epoch, self._cause))
+        return future
+
+    def _send(self) -> None:
+        try:
+            while self._waiting and len(self._sent) < WINDOW and not self.channel.backlog:
+                future, frame = self._waiting.popitem(last=False)
+                if future.set_running_or_notify_cancel():
+                    self._count += 1
+                    self._sent[future] = Errand(self._count, frame.op is Op.RUN)
+                    self.channel.send(replace(frame, seq=self._count))
+        except ConnectionError:
+            return  # The keeper sees the end of the socket and does the rest.
+        except OSError as error:
+            cause = f"nothing more could be sent: {error}"
+            self._post.soon(lambda: self._post.lost(self, cause))
+        if self.channel.backlog and not self.writing:
+            self.writing = True
+            self._post.soon(lambda: self._post.watch(self))
+
+    def _flag(self, future: Future[Any], errand: Errand) -> Literal["flagged", "running"]:
+        if not errand.is_work:
+            return "running"
+        if errand.flagged_at is None:
+            errand.flagged_at = time.monotonic()
+            self._flags[errand.seq % FLAGS] = 1
+            self._post.later(self._grace, lambda: self._check(future))
+        return "flagged"
+
+    def _slay(self) -> None:
+        if self._cause is None and self.pid is not None:
+            with contextlib.suppress(ProcessLookupError):
+                if self._handle is not None:
+                    signal.pidfd_send_signal(self._handle.fileno(), signal.SIGKILL)
+                else:
+                    os.kill(self.pid, signal.SIGKILL)
+
+    # --- events, in the keeper's thread -------------------------------------------------------------------------------
+
+    def arrive(self, pid: int, handle: Descriptor | None) -> None:
+        """The worker runs."""
+        with self._lock:
+            self.pid, self._handle = pid, handle
+            if self._blame:
+                self._slay()
+        self.born.set()
+
+    def readable(self) -> bool:
+        """Take the answers of one read; whether there was anything.
+
+        Raises:
+            EOFError: the worker's end is closed.
+        """
+        frames = self.channel.receive()
+        for frame in frames or ():
+            self._accept(frame)
+        return frames is not None
+
+    def writable(self) -> None:
+        """Send what the socket takes now."""
+        with self._lock:
+            with contextlib.suppress(ConnectionError):
+                self.channel.flush()
+            self._send()
+            self.writing = self.channel.backlog
+            self._post.watch(self)
+
+    def _accept(self, frame: Frame) -> None:
+        with self._lock:
+            future, errand = self._sent.popitem(last=False)
+            self._flags[errand.seq % FLAGS] = 0
+            self._heard_at = time.monotonic()
+            self._send()
+        settle(future, frame)
+
+    def _check(self, future: Future[Any]) -> None:
+        """Whether a cancelled piece of work is still there, and its worker to blame."""
+        with self._lock:
+            errand = self._sent.get(future)
+            if errand is None or errand.flagged_at is None:
+                return
+            ahead = takewhile(lambda each: each is not errand, self._sent.values())
+            is_excused = any(each.is_work and each.flagged_at is None for each in ahead)
+            quiet = time.monotonic() - max(errand.flagged_at, self._heard_at)
+        if not is_excused and quiet >= self._grace:
+            self._post.overdue(self, quiet)
+        else:
+            wait = self._grace if is_excused else self._grace - quiet
+            self._post.later(max(wait, 0.01), lambda: self._check(future))
+
+    def bury(self, cause: str) -> None:
+        """Kill the worker if it still lives, and fail everything it owed."""
+        with self._lock:
+            if self._cause is not None:
+                return
+            self._slay()
+            self._cause = cause = self._blame or cause
+            orphans = [*self._sent, *(each for each in self._waiting if each.set_running_or_notify_cancel())]
+            self._sent.clear()
+            self._waiting.clear()
+            self._release()
+        for future in orphans:
+            future.set_exception(WorkerLost(self.rank, self.epoch, cause))
+        self.born.set()
+
+    def abandon(self) -> None:
+        """Let go without a word: this process is a fork of the one the worker belongs to."""
+        self._lock = threading.RLock()
+        self._cause = "this process is a fork of the one that opened the engine"
+        self._release()
+
+    def _release(self) -> None:
+        self.channel.close()
+        if self._handle is not None:
+            self._handle.close()
+
+
+def settle(future: Future[Any], answer: Frame) -> None:
+    """Resolve a future with what a worker answered."""
+    try:
+        message = unpack(answer)
+    except Exception as error:
+        future.set_exception(InputError(f"an answer cannot be loaded on the master: {error!r}"))
+        return
+    if answer.op is Op.DONE:
+        future.set_result(message)
+        return
+    raised, where = message
+    raised.add_note(where)
+    future.set_exception(raised)
+
+
+def _name(fn: Callable[..., Any]) -> str:
+    return getattr(fn, "__qualname__", repr(fn))

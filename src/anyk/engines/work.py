@@ -1,0 +1,121 @@
+"""What runs on a worker, on every engine: work that can be told to stop.
+
+No engine can interrupt a running BLAS call. So the work itself looks, between pieces of at most some ten milliseconds,
+whether it is still wanted (`checkpoint`). Where to look is set by the engine around each piece of work (`watching`),
+per thread; elsewhere a checkpoint does nothing.
+"""
+
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import numpy as np
+
+from anyk.engines.base import Array, Cancelled
+
+if TYPE_CHECKING:
+    from anyk.faults.base import Fate
+
+T = TypeVar("T")
+
+#: A panel of a product has at least this many floating-point operations (about 1 ms on one core), so that …
+PANEL_OPERATIONS = 5e7
+#: … and at least this many rows: BLAS packs all of ``b`` for every call, which fewer rows do not pay back
+#: (2896 x 2896, one core: 41 GFLOP/s with panels of 64 rows, 48 with 128, 51 without panels).
+PANEL_ROWS = 128
+#: A sleeping piece of work looks at its checkpoint this often.
+NAP_SECONDS = 0.02
+
+
+class _Watch(threading.local):
+    unwanted: Callable[[], bool] | None = None
+
+
+_watch = _Watch()
+
+
+def checkpoint() -> None:
+    """Give up if this piece of work was cancelled; elsewhere do nothing.
+
+    Raises:
+        Cancelled: nobody waits for this work any more.
+    """
+    if _watch.unwanted is not None and _watch.unwanted():
+        raise Cancelled("cancelled while it ran")
+
+
+@contextmanager
+def watching(unwanted: Callable[[], bool]) -> Iterator[None]:
+    """Let checkpoints of this thread ask ``unwanted`` whether to give up."""
+    before, _watch.unwanted = _watch.unwanted, unwanted
+    try:
+        yield
+    finally:
+        _watch.unwanted = before
+
+
+def multiply(a: Array, b: Array, out: Array | None = None) -> Array | None:
+    """``a @ b`` in row panels, with a checkpoint before each.
+
+    Args:
+        a: shape (m, k).
+        b: shape (k, n) or (k,).
+        out: shape (m, n) or (m,), written in place; it must not overlap ``a`` or ``b``.
+
+    Returns:
+        The product, or None if it was written to ``out``.
+
+    Raises:
+        Cancelled: cancelled between two panels; ``out`` is then half written.
+
+    >>> multiply(np.eye(2), np.array([[1.0], [2.0]]))
+    array([[1.],
+           [2.]])
+    """
+    rows = _panel_rows(a, b)
+    y = np.empty((len(a), *b.shape[1:]), np.result_type(a, b)) if out is None else out
+    for start in range(0, len(a), rows):
+        checkpoint()
+        np.matmul(a[start : start + rows], b, out=y[start : start + rows])
+    return y if out is None else None
+
+
+def _panel_rows(a: Array, b: Array) -> int:
+    row_operations = 2 * b.size
+    least = PANEL_ROWS if np.result_type(a, b).kind in "fc" else 1
+    return max(least, int(PANEL_OPERATIONS / max(row_operations, 1)))
+
+
+def suffer(fate: "Fate", fn: Callable[..., T], *args: Any) -> T:
+    """Run ``fn(*args)`` under a fate, on a real worker process: it can end this process.
+
+    Args:
+        fate: what happens to this piece of work.
+        fn: the work.
+        *args: its arguments.
+
+    Raises:
+        Cancelled: cancelled during the delay, the work or its slowdown.
+    """
+    nap(fate.delay_seconds)
+    if fate.end == "crash":
+        os.kill(os.getpid(), signal.SIGKILL)
+    while fate.end == "stop":
+        os.kill(os.getpid(), signal.SIGSTOP)
+    start = time.monotonic()
+    result = fn(*args)
+    nap((fate.slowdown - 1.0) * (time.monotonic() - start))
+    return result
+
+
+def nap(seconds: float) -> None:
+    """Sleep, with a checkpoint every 20 ms."""
+    end = time.monotonic() + seconds
+    checkpoint()
+    while (left := end - time.monotonic()) > 0:
+        time.sleep(min(left, NAP_SECONDS))
+        checkpoint()
