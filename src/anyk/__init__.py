@@ -1,1 +1,35 @@
-"""Coded distributed matrix products, recovered from any k of P worker answers."""
+"""anyk: matrix products recovered from any k of P workers' answers.
+
+The verbs are `matmul` (encode, multiply on workers, decode from whoever answered) and `decode` (the last step alone).
+The codes are in `anyk.codes`, the engines that run workers in `anyk.engines`, models of delays and losses in
+`anyk.faults`.
+"""
+
+from anyk import codes, engines, errors, faults
+from anyk.code import Code
+from anyk.errors import AnykError, ClusterError, CodeError, InputError, PrecisionError, PrecisionWarning
+from anyk.job import deadline, everyone, first_threshold, until
+from anyk.partition import Partition
+from anyk.verbs import Product, decode, matmul
+
+__all__ = [
+    "AnykError",
+    "ClusterError",
+    "Code",
+    "CodeError",
+    "InputError",
+    "Partition",
+    "PrecisionError",
+    "PrecisionWarning",
+    "Product",
+    "codes",
+    "deadline",
+    "decode",
+    "engines",
+    "errors",
+    "everyone",
+    "faults",
+    "first_threshold",
+    "matmul",
+    "until",
+]

@@ -1,8 +1,8 @@
 """The only kernels that touch big blocks: one combines blocks into coded ones, one combines answers into the result.
 
-Both walk over the matrices once, tile by tile. A tile of every block is gathered in a buffer that fits the processor's cache,
-one small matrix product forms all combinations of it, and the results go straight to their final place. Nothing is padded or
-copied as a whole; edges that a partition adds are zeros in the buffer only.
+Both walk over the matrices once, tile by tile. A tile of every block is gathered in a buffer that fits the processor's
+cache, one small matrix product forms all combinations of it, and the results go straight to their final place. Nothing
+is padded or copied as a whole; edges that a partition adds are zeros in the buffer only.
 """
 
 from collections.abc import Iterator, Sequence
@@ -44,7 +44,8 @@ def recombine(weights: Array, answers: Sequence[Array], grid: tuple[int, int], o
         weights: decoding weights, shape (rows * cols, k).
         answers: k arrays of one shape (height, width).
         grid: (rows, cols) of the result's blocks.
-        out: the result, any strides, its shape within the grid times (height, width); overwritten. Real where the product is
+        out: the result, any strides, its shape within the grid times (height, width); overwritten. Real where the
+            product is
             real: imaginary parts left over by complex codes are dropped.
     """
     height, width = answers[0].shape
@@ -95,7 +96,9 @@ def _tiles(height: int, width: int, bytes_per_entry: int) -> Iterator[tuple[slic
             yield slice(top, min(top + down, height)), slice(start, min(start + across, width))
 
 
-def _gather(matrix: Array, index: tuple[int, int], shape: tuple[int, int], down: slice, across: slice, out: Array) -> None:
+def _gather(
+    matrix: Array, index: tuple[int, int], shape: tuple[int, int], down: slice, across: slice, out: Array
+) -> None:
     """Copy one tile of one block of the matrix; beyond the matrix' edge ``out`` keeps its zeros."""
     part = matrix[_shift(down, index[0] * shape[0]), _shift(across, index[1] * shape[1])]
     out[: part.shape[0], : part.shape[1]] = part

@@ -8,9 +8,10 @@ For a size s and a unit u let $T_s^u$ be the s orthonormal real functions that s
     left [i, j, w] = T_m^{rp}(theta_w)_i  T_n^1(theta_w)_j
     right[j, l, w] = T_n^1(theta_w)_j     T_p^r(theta_w)_l          with r = the stride.
 
-$T_n^1(\theta)_j T_n^1(\theta)_{j'}$ is $\delta_{jj'}$ plus even frequencies 2k, 0 < |k| < n, so the wanted blocks sit on their own
-frequencies of the product. Stride r = n lets the junk of neighbours fall on junk (Generalized PolyDot, K = mnp + n - 1);
-r = 2n - 1 keeps it apart (PolyDot, K = mp(2n - 1)). The other bases put the same digits on powers or Chebyshev polynomials.
+$T_n^1(\theta)_j T_n^1(\theta)_{j'}$ is $\delta_{jj'}$ plus even frequencies 2k, 0 < |k| < n, so the wanted blocks sit
+on their own frequencies of the product. Stride r = n lets the junk of neighbours fall on junk (Generalized PolyDot, K =
+mnp + n - 1); r = 2n - 1 keeps it apart (PolyDot, K = mp(2n - 1)). The other bases put the same digits on powers or
+Chebyshev polynomials.
 """
 
 from collections.abc import Callable
@@ -27,13 +28,14 @@ Table = NDArray[Any]
 Tables = tuple[Table, Table]
 
 
-# --- evaluation points ----------------------------------------------------------------------------------------------------
+# --- evaluation points ------------------------------------------------------------------------------------------------
 
 
 def scattered(count: int) -> Positions:
-    """An order of 0 … count-1 that puts neighbours far apart: w -> g w mod count, g coprime to count and near 0.618 count.
+    """An order of 0 … count-1 that puts neighbours far apart.
 
-    Workers that fail together have neighbouring ranks; on the circle contiguous gaps decode worst.
+    w -> g w mod count, with g coprime to count and near 0.618 count. Workers that fail together have neighbouring
+    ranks; on the circle contiguous gaps decode worst.
 
     >>> scattered(8).tolist()
     [0, 5, 2, 7, 4, 1, 6, 3]
@@ -44,7 +46,7 @@ def scattered(count: int) -> Positions:
 
 
 def cosine(numerators: Positions, denominator: int) -> Table:
-    """cos(pi * numerator / denominator), the turns taken out in integers: as accurate at high frequencies as at low ones."""
+    """cos(pi * numerator / denominator), whole turns taken out first: accurate at every frequency."""
     return np.cos(np.pi * (numerators % (2 * denominator)) / denominator)
 
 
@@ -53,7 +55,7 @@ def sine(numerators: Positions, denominator: int) -> Table:
     return np.sin(np.pi * (numerators % (2 * denominator)) / denominator)
 
 
-# --- bases ------------------------------------------------------------------------------------------------------------------
+# --- bases ------------------------------------------------------------------------------------------------------------
 
 
 def trigonometric(size: int, unit: int, positions: Positions) -> Table:
@@ -65,7 +67,8 @@ def trigonometric(size: int, unit: int, positions: Positions) -> Table:
         positions: integers 0 … P-1 in any order, shape (P,).
 
     Returns:
-        Shape (s, P). For s even: sqrt2 cos(f u theta), sqrt2 sin(f u theta) for f = 1, 3, …, s-1; for s odd: 1, then f = 2, 4, ….
+        Shape (s, P). For s even: sqrt2 cos(f u theta), sqrt2 sin(f u theta) for f = 1, 3, …, s-1; for s odd: 1, then f
+        = 2, 4, ….
 
     >>> np.round(trigonometric(3, 1, np.array([0, 1])), 4).tolist()
     [[1.0, 1.0], [1.4142, -1.4142], [0.0, 0.0]]
@@ -97,10 +100,24 @@ def trigonometric_frame(threshold: int, positions: Positions) -> tuple[Table, Ta
     return trigonometric(threshold, 1, positions).T * scale, np.concatenate(checks).T * scale
 
 
-# --- the tables of every evaluation code ------------------------------------------------------------------------------------
+# --- the tables of codes without algebra ------------------------------------------------------------------------------
 
 
-def digit_tables(m: int, n: int, p: int, workers: int, *, stride: int, basis: str) -> tuple[Table, Table, Positions | None]:
+def block_tables(m: int, n: int, p: int) -> Tables:
+    """One block product per task, in the order (i, j, l): left (m, n, mnp) and right (n, p, mnp), zeros and ones."""
+    count = m * n * p
+    i, j, el = np.unravel_index(np.arange(count), (m, n, p))
+    left, right = np.zeros((m, n, count)), np.zeros((n, p, count))
+    left[i, j, np.arange(count)] = right[j, el, np.arange(count)] = 1
+    return left, right
+
+
+# --- the tables of every evaluation code ------------------------------------------------------------------------------
+
+
+def digit_tables(
+    m: int, n: int, p: int, workers: int, *, stride: int, basis: str
+) -> tuple[Table, Table, Positions | None]:
     """The two encoding tables of a code with partition (m, n, p), in one of the `BASES`.
 
     Args:
@@ -130,7 +147,7 @@ def _trigonometric(m: int, n: int, p: int, stride: int, positions: Positions) ->
 
 
 def _exponents(m: int, n: int, p: int, stride: int) -> tuple[Positions, Positions]:
-    """A_ij on x^(j + stride i), B_jl on x^(n-1-j + stride m l): C_il is the coefficient of x^(n-1 + stride (i + m l))."""
+    """A_ij on x^(j + stride i), B_jl on x^(n-1-j + stride m l); C_il then belongs to x^(n-1 + stride (i + m l))."""
     i, j, el = np.arange(m), np.arange(n), np.arange(p)
     return stride * i[:, None] + j, n - 1 - j[:, None] + stride * m * el
 
@@ -151,7 +168,7 @@ def _unit_circle(m: int, n: int, p: int, stride: int, positions: Positions) -> T
 
 
 def _chebyshev(m: int, n: int, p: int, stride: int, positions: Positions) -> Tables:
-    """Orthonormal Chebyshev polynomials, evaluated as cosines: OrthoPoly for inner = 1, OrthoMatDot for rows = cols = 1."""
+    """Orthonormal Chebyshev polynomials as cosines: OrthoPoly for inner = 1, OrthoMatDot for rows = cols = 1."""
     if n > 1 and m * p > 1 and stride < 2 * n - 1:
         raise CodeError(
             f"basis='chebyshev' has no Generalized PolyDot code for partition {m} x {n} x {p}: neighbours overlap. "

@@ -37,8 +37,8 @@ class Code:
         recovery_threshold: any this-many answers decode: exactly, or within ``design_error``.
         exact_threshold: any this-many answers decode to rounding; default: the recovery threshold.
         design_error: relative error the code is designed for at the recovery threshold; 0 for exact codes.
-        positions: order of 0 … P-1, shape (P,), where the tables are the trigonometric ones at angles pi positions / P; it
-            makes decoding a small correction.
+        positions: order of 0 … P-1, shape (P,), where the tables are the trigonometric ones at angles pi positions / P;
+            it makes decoding a small correction.
         reference: where the code comes from.
 
     Raises:
@@ -73,15 +73,15 @@ class Code:
             raise CodeError(f"{self.name}: encoding coefficients must be finite numbers.")
         if not 1 <= self.recovery_threshold <= self.exact_threshold <= self.workers:
             raise CodeError(
-                f"{self.name}: thresholds {self.recovery_threshold} (recovery) and {self.exact_threshold} (exact) must rise "
-                f"and lie between 1 and the {self.workers} tasks. Use more workers or a coarser partition."
+                f"{self.name}: thresholds {self.recovery_threshold} (recovery) and {self.exact_threshold} (exact) must "
+                f"rise and lie between 1 and the {self.workers} tasks. Use more workers or a coarser partition."
             )
 
-    # --- what follows from the tables -------------------------------------------------------------------------------------
+    # --- what follows from the tables ---------------------------------------------------------------------------------
 
     @property
     def is_complex(self) -> bool:
-        """Encoded blocks of real matrices are complex: twice the memory and traffic, 3 to 4 times the multiplications."""
+        """Encoded blocks of real matrices are complex: twice the memory and traffic, 3 to 4 times the work."""
         return bool(np.iscomplexobj(self.left) or np.iscomplexobj(self.right))
 
     @property
@@ -132,7 +132,7 @@ class Code:
     def errors(
         self, results: int, dtype: DTypeLike = "float64", *, sets: int | None = None, rng: Generator | None = None
     ) -> NDArray[np.float64]:
-        """Expected errors of survivor sets of ``results`` answers: of all of them, or of random ones and the contiguous one.
+        """Expected errors of survivor sets of one size: of all of them, or of random ones and the contiguous one.
 
         Args:
             results: answers in each set.
@@ -163,7 +163,7 @@ class Code:
         spare = answers - self.exact_threshold
         return max(0, spare - 1 if model == "random" else spare // 2)
 
-    # --- encoding -----------------------------------------------------------------------------------------------------------
+    # --- encoding -----------------------------------------------------------------------------------------------------
 
     def encode(self, A: ArrayLike, B: ArrayLike) -> tuple[list[NDArray[Any]], list[NDArray[Any]]]:
         """The P encoded blocks of A and of B.
@@ -176,7 +176,10 @@ class Code:
         if a.ndim != 2 or b.ndim != 2 or a.shape[1] != b.shape[0]:
             raise InputError(f"encode(A, B) needs matrices that can be multiplied, not shapes {a.shape} and {b.shape}.")
         outs = []
-        for matrix, table, block in ((a, self.left, self.partition.left_block), (b, self.right, self.partition.right_block)):
+        for matrix, table, block in (
+            (a, self.left, self.partition.left_block),
+            (b, self.right, self.partition.right_block),
+        ):
             coded = [np.empty(block(matrix.shape), self.coded_dtype(matrix.dtype)) for _ in range(self.workers)]
             combine(table, matrix, coded)
             outs.append(coded)
@@ -187,7 +190,7 @@ class Code:
         working = working_dtype(dtype)
         return np.result_type(working, np.complex64) if self.is_complex else working
 
-    # --- to read and to keep --------------------------------------------------------------------------------------------------
+    # --- to read and to keep ------------------------------------------------------------------------------------------
 
     def __repr__(self) -> str:
         return f"Code({self.name!r}, partition {self.partition}, any {self.recovery_threshold} of {self.workers})"
@@ -196,16 +199,22 @@ class Code:
         """A few lines for a person: thresholds, storage, traffic, conditioning."""
         cut, spare = self.partition, self.workers - self.recovery_threshold
         kind = "complex (twice the memory, 3 to 4 times the work)" if self.is_complex else "real"
+        within = "" if self.is_exact else f" to {self.design_error:.1e}, any {self.exact_threshold} to rounding"
+        blocks = f"1/{cut.rows * cut.inner} of A, 1/{cut.inner * cut.cols} of B, 1/{cut.products} of the product's work"
+        back = (
+            f"1/{cut.wanted} of C; {self.recovery_threshold} of them are {self.recovery_threshold / cut.wanted:.3g} C"
+        )
+        random, adversarial = (
+            self.wrong_answers_correctable(self.workers, model="random"),
+            self.wrong_answers_correctable(self.workers, model="adversarial"),
+        )
         lines = [
-            f"{self.name}: any {self.recovery_threshold} of {self.workers} answers give the product"
-            + ("" if self.is_exact else f" to {self.design_error:.1e}, any {self.exact_threshold} to rounding"),
+            f"{self.name}: any {self.recovery_threshold} of {self.workers} answers give the product{within}",
             f"  partition    {cut} (rows x inner x cols), {kind} tables",
-            f"  one worker   1/{cut.rows * cut.inner} of A, 1/{cut.inner * cut.cols} of B, 1/{cut.products} of the multiplications",
-            f"  one answer   1/{cut.wanted} of C; {self.recovery_threshold} of them are "
-            f"{self.recovery_threshold / cut.wanted:.3g} C",
-            f"  work         {self.workers / cut.products:.3g} times the uncoded product in all",
-            f"  may be lost  {spare}; located when wrong: {self.wrong_answers_correctable(self.workers)} random, "
-            f"{self.wrong_answers_correctable(self.workers, model='adversarial')} adversarial",
+            f"  one worker   {blocks}",
+            f"  one answer   {back}",
+            f"  all work     {self.workers / cut.products:.3g} times the uncoded product",
+            f"  may be lost  {spare}; located when wrong: {random} random, {adversarial} adversarial",
         ]
         return "\n".join(lines + [f"  {line}" for line in self._error_lines()])
 
@@ -217,7 +226,10 @@ class Code:
         return lines
 
     def save(self, path: str | Path) -> None:
-        """Write the code as a readable text file (JSON; numbers keep every bit). An existing file is replaced whole or not at all."""
+        """Write the code as a readable text file (JSON; numbers keep every bit).
+
+        An existing file is replaced whole or not at all.
+        """
         target = Path(path)
         text = {
             "anyk_code": _FORMAT,
@@ -266,19 +278,23 @@ class Code:
             positions=None if text["positions"] is None else np.array(text["positions"], dtype=np.intp),
             reference=text["reference"],
         )
-        if code.workers != text["workers"] or code.expected_error(range(code.workers)) > max(WORST_USEFUL_ERROR, code.design_error):
+        if code.workers != text["workers"] or code.expected_error(range(code.workers)) > max(
+            WORST_USEFUL_ERROR, code.design_error
+        ):
             raise InputError("its tables do not decode, even with every answer; the file is damaged.")
         return code
 
     def _checked(self, survivors: Iterable[int]) -> NDArray[np.intp]:
         tasks = np.fromiter(survivors, dtype=np.intp)
-        if len(set(tasks.tolist())) != len(tasks) or (tasks.size and not 0 <= tasks.min() <= tasks.max() < self.workers):
+        if len(set(tasks.tolist())) != len(tasks) or (
+            tasks.size and not 0 <= tasks.min() <= tasks.max() < self.workers
+        ):
             raise InputError(f"survivors must be distinct tasks 0 … {self.workers - 1}, not {tasks.tolist()}.")
         return tasks
 
 
 def refuse_if_useless(code: Code, call: str, dtype: DTypeLike, remedy: str) -> Code:
-    """Return the code if it holds `WORST_USEFUL_ERROR` on random survivor sets in this dtype; else say what to use instead.
+    """Return the code if it holds `WORST_USEFUL_ERROR` on random survivor sets; else say what to use instead.
 
     Args:
         code: an exact code.
@@ -310,4 +326,8 @@ def _listed(table: NDArray[Any]) -> Any:
 
 
 def _unlisted(text: Any) -> NDArray[Any]:
-    return np.array(text["real"]) + 1j * np.array(text["imag"]) if isinstance(text, dict) else np.array(text, dtype=np.float64)
+    return (
+        np.array(text["real"]) + 1j * np.array(text["imag"])
+        if isinstance(text, dict)
+        else np.array(text, dtype=np.float64)
+    )

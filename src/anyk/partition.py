@@ -1,7 +1,7 @@
 """How two matrices are cut: shapes only, no data is touched.
 
-A (height x depth) is cut into ``rows x inner`` equal blocks and B (depth x width) into ``inner x cols``. Sizes that do not
-divide are rounded up; the missing edge counts as zeros and is cropped away again at the end.
+A (height x depth) is cut into ``rows x inner`` equal blocks and B (depth x width) into ``inner x cols``. Sizes that do
+not divide are rounded up; the missing edge counts as zeros and is cropped away again at the end.
 """
 
 from dataclasses import dataclass

@@ -1,19 +1,19 @@
 r"""Decoding weights of survivor sets and the error they lead to, one set or thousands at a time.
 
-With the tables' columns normalized, column w of M is left_w (x) right_w, flattened, of unit length, and T holds the wanted
-combinations C_il = sum_j A_ij B_jl. If every answer carries a relative error of lambda, the expected relative Frobenius error
-of the product, on random matrices, from the answers S with weights d is
+With the tables' columns normalized, column w of M is left_w (x) right_w, flattened, of unit length, and T holds the
+wanted combinations C_il = sum_j A_ij B_jl. If every answer carries a relative error of lambda, the expected relative
+Frobenius error of the product, on random matrices, from the answers S with weights d is
 
     sqrt((|M_S d - T|^2 + lambda^2 |d|^2) / (rows inner cols)).
 
 Ridge weights are the d that minimize it. Two ways lead there:
 
-*Correction.* Where the tables come with a frame (trigonometric codes), the weights of all P answers are known in closed form
-and S misses the set E: d = d_all + N c with N the parity checks and N_E c = -d_all,E. That is a system of the size of E.
-It is exact wherever S decodes exactly, below the threshold too.
+*Correction.* Where the tables come with a frame (trigonometric codes), the weights of all P answers are known in closed
+form and S misses the set E: d = d_all + N c with N the parity checks and N_E c = -d_all,E. That is a system of the size
+of E. It is exact wherever S decodes exactly, below the threshold too.
 
-*Least squares.* Otherwise [M_S; lambda I] d = [T; 0] by Householder QR: in extended precision for small systems, in float64 for
-large ones. Never by normal equations.
+*Least squares.* Otherwise [M_S; lambda I] d = [T; 0] by Householder QR: in extended precision for small systems, in
+float64 for large ones. Never by normal equations.
 """
 
 from collections.abc import Iterator
@@ -64,7 +64,9 @@ def product_error(dtype: DTypeLike) -> float:
     try:
         given = np.dtype(dtype)
     except TypeError as problem:
-        raise InputError(f"dtype={dtype!r} is not a floating dtype. Use 'float64', 'float32', 'float16' or 'bfloat16'.") from problem
+        raise InputError(
+            f"dtype={dtype!r} is not a floating dtype. Use 'float64', 'float32', 'float16' or 'bfloat16'."
+        ) from problem
     return PRODUCT_ERROR_EPSILONS * float(np.finfo(given if given.kind in "fc" else np.float64).eps)
 
 
@@ -93,8 +95,8 @@ class System:
     Args:
         left: encoding table of A, shape (rows, inner, P).
         right: encoding table of B, shape (inner, cols, P).
-        frame: (generator (P, K), parity checks (P, P - K)) with orthonormal columns that span what all answers can tell and
-            its complement, for tables whose columns all have one norm; or None.
+        frame: (generator (P, K), parity checks (P, P - K)) with orthonormal columns that span what all answers can tell
+            and its complement, for tables whose columns all have one norm; or None.
     """
 
     def __init__(self, left: Table, right: Table, frame: tuple[Table, Table] | None = None) -> None:
@@ -122,15 +124,18 @@ class System:
         """Expected relative error of many survivor sets, shape (S, k), in batches that fit in memory; shape (S,)."""
         equations = self._left.shape[0] * self._right.shape[1] * self._left.shape[1] ** 2
         step = max(1, int(_BATCH_NUMBERS // ((equations + sets.shape[1]) * max(1, sets.shape[1]))))
-        return np.concatenate([self.solve(sets[at : at + step], noise).error(noise) for at in range(0, len(sets), step)])
+        return np.concatenate(
+            [self.solve(sets[at : at + step], noise).error(noise) for at in range(0, len(sets), step)]
+        )
 
-    # --- correction of the weights of all answers ---------------------------------------------------------------------------
+    # --- correction of the weights of all answers ---------------------------------------------------------------------
 
     @cached_property
     def _weights_of_all(self) -> Table:
-        """Discrete projection: (1/P) sum_j left right is orthogonal to all junk; shape (P, rows * cols), normalized tables."""
+        """Discrete projection: sum_j left right / P is orthogonal to all junk; shape (P, rows * cols), normalized."""
         inner, count = self._left.shape[1], self._left.shape[2]
-        # T_n(theta)_j^2 summed over j is n at every angle, so sum_j left_ij right_jl / n is the wanted pair of outer functions
+        # T_n(theta)_j^2 summed over j is n at every angle, so sum_j left_ij right_jl / n is the wanted pair of outer
+        # functions
         wanted = np.einsum("ijw,jlw->wil", self._left, self._right) / inner
         return wanted.reshape(count, -1) * (self.norms / count)[:, None]
 
@@ -155,12 +160,14 @@ class System:
         gains = ridge.error(noise) < exact.error(noise)[doubtful]
         chosen = np.flatnonzero(doubtful)[gains]
         for mine, other in zip(
-            (exact.weights, exact.residual, exact.amplification), (ridge.weights, ridge.residual, ridge.amplification), strict=True
+            (exact.weights, exact.residual, exact.amplification),
+            (ridge.weights, ridge.residual, ridge.amplification),
+            strict=True,
         ):
             mine[chosen] = other[gains]
         return exact
 
-    # --- least squares --------------------------------------------------------------------------------------------------------
+    # --- least squares ------------------------------------------------------------------------------------------------
 
     @cached_property
     def _columns(self) -> Table:
@@ -203,7 +210,7 @@ def survivor_sets(workers: int, results: int, sets: int | None, rng: Generator |
     if not 0 <= results <= workers:
         raise InputError(f"`results={results}` must lie between 0 and the {workers} tasks of the code.")
     total = comb(workers, results)
-    if sets is None and total <= 10_000 or sets is not None and sets >= total:
+    if (sets is None and total <= 10_000) or (sets is not None and sets >= total):
         return np.array(list(combinations(range(workers), results)), dtype=np.intp).reshape(total, results)
     rng = np.random.default_rng(0) if rng is None else rng
     drawn = (rng.permutation(workers)[:results] for _ in range(sets or 2_000))

@@ -1,7 +1,7 @@
 """Every code family, one function per file, and the table that lists them.
 
-A family is a function that returns a `Code`. To add one: write its file, add its row to `CATALOGUE`; the command line, the
-contract tests and the documentation's tables pick it up from there.
+A family is a function that returns a `Code`. To add one: write its file, add its row to `CATALOGUE`; the command line,
+the contract tests and the documentation's tables pick it up from there.
 """
 
 import inspect
@@ -44,7 +44,8 @@ class Family:
         function: builds the code.
         description: one line for a person.
         threshold: recovery threshold, as a formula for a person.
-        example: small arguments that make a code with some redundancy where the family has any; tests and docs use them.
+        example: small arguments that make a code with some redundancy where the family has any; tests and docs use
+            them.
     """
 
     function: Callable[..., Code]
@@ -75,7 +76,10 @@ CATALOGUE: Mapping[str, Family] = MappingProxyType(
             polynomial, "A by rows, B by columns: small answers", "rows*cols", {"rows": 2, "cols": 3, "workers": 8}
         ),
         "matdot": Family(
-            matdot, "the inner dimension cut: few answers, each as large as C", "2*inner - 1", {"inner": 4, "workers": 10}
+            matdot,
+            "the inner dimension cut: few answers, each as large as C",
+            "2*inner - 1",
+            {"inner": 4, "workers": 10},
         ),
         "polydot": Family(
             polydot,

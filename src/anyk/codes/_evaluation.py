@@ -32,7 +32,8 @@ def evaluation_code(
         stride: distance of neighbouring outer digits; default: inner.
 
     Raises:
-        CodeError: too few workers, no such basis for this partition, or a basis that cannot work at this size and dtype.
+        CodeError: too few workers, no such basis for this partition, or a basis that cannot work at this size and
+            dtype.
     """
     if not isinstance(workers, int) or workers < threshold:
         raise CodeError(

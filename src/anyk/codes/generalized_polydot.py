@@ -13,16 +13,17 @@ def generalized_polydot(
     r"""Generalized PolyDot code (also: entangled polynomial code), in real arithmetic and well conditioned.
 
     With $m, n, p$ = ``rows, inner, cols`` and angles $\theta_w = \pi w / P$, task $w$ multiplies
-    $\sum_{ij} T_m^{np}(\theta_w)_i\,T_n^1(\theta_w)_j\,A_{ij}$ by $\sum_{jl} T_n^1(\theta_w)_j\,T_p^n(\theta_w)_l\,B_{jl}$; $C_{il}$ is
-    the coefficient of $T_m^{np}{}_i\,T_p^n{}_l$ in the product. Neighbours' junk falls on junk, so $K = mnp + n - 1$.
+    $\sum_{ij} T_m^{np}(\theta_w)_i\,T_n^1(\theta_w)_j\,A_{ij}$ by $\sum_{jl}
+    T_n^1(\theta_w)_j\,T_p^n(\theta_w)_l\,B_{jl}$; $C_{il}$ is the coefficient of $T_m^{np}{}_i\,T_p^n{}_l$ in the
+    product. Neighbours' junk falls on junk, so $K = mnp + n - 1$.
 
     Args:
         rows: block rows m of A; at least 1.
         inner: block columns n of A and block rows of B; at least 1.
         cols: block columns p of B; at least 1.
         workers: number of tasks P; at least ``rows * inner * cols + inner - 1``.
-        basis: ``"trigonometric"``, or for comparison ``"chebyshev"`` (where inner = 1 or rows = cols = 1), ``"monomial"``,
-            ``"unit_circle"`` (complex: twice the memory, 3 to 4 times the work).
+        basis: ``"trigonometric"``, or for comparison ``"chebyshev"`` (where inner = 1 or rows = cols = 1),
+            ``"monomial"``, ``"unit_circle"`` (complex: twice the memory, 3 to 4 times the work).
         dtype: precision in which the code must hold a relative error of 1e-3 on random survivor sets.
 
     Returns:
@@ -32,7 +33,8 @@ def generalized_polydot(
         CodeError: too few workers, an unknown basis, or a basis that cannot work at this size in this dtype.
 
     Reference:
-        Dutta, Bai, Jeong, Low, Grover, arXiv 1811.10751, Generalized PolyDot; the real trigonometric basis is anyk's own.
+        Dutta, Bai, Jeong, Low, Grover, arXiv 1811.10751, Generalized PolyDot; the real trigonometric basis is anyk's
+        own.
 
     >>> generalized_polydot(2, 2, 2, workers=12).recovery_threshold
     9

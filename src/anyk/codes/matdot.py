@@ -10,8 +10,8 @@ from anyk.partition import Partition
 def matdot(inner: int, workers: int, *, basis: str = "trigonometric", dtype: DTypeLike = "float64") -> Code:
     r"""MatDot code: split the inner dimension, decode one coefficient of a polynomial product.
 
-    With $m$ = ``inner``, task $w$ multiplies $\sum_j T_m(\theta_w)_j A_j$ by $\sum_j T_m(\theta_w)_j B_j$; the mean of the product
-    over the circle is $AB$. With every answer in, decoding is a plain average.
+    With $m$ = ``inner``, task $w$ multiplies $\sum_j T_m(\theta_w)_j A_j$ by $\sum_j T_m(\theta_w)_j B_j$; the mean of
+    the product over the circle is $AB$. With every answer in, decoding is a plain average.
 
     Args:
         inner: number of blocks m along the inner dimension; at least 1.

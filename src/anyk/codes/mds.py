@@ -8,7 +8,7 @@ from anyk.partition import Partition
 
 
 def mds(rows: int, workers: int, *, basis: str = "trigonometric", dtype: DTypeLike = "float64") -> Code:
-    r"""MDS code: A is cut into ``rows`` blocks and coded, B goes to every worker as it is; any ``rows`` answers suffice.
+    r"""MDS code: A is cut into rows and coded, B goes to every worker as it is; any ``rows`` answers suffice.
 
     With $m$ = ``rows``, task $w$ multiplies $\sum_i T_m^1(\theta_w)_i A_i$ by $B$.
 

@@ -7,7 +7,9 @@ from anyk.codes._evaluation import evaluation_code
 from anyk.partition import Partition
 
 
-def polydot(rows: int, inner: int, cols: int, workers: int, *, basis: str = "trigonometric", dtype: DTypeLike = "float64") -> Code:
+def polydot(
+    rows: int, inner: int, cols: int, workers: int, *, basis: str = "trigonometric", dtype: DTypeLike = "float64"
+) -> Code:
     r"""PolyDot code: as Generalized PolyDot, with the outer digits $2n - 1$ apart, so that no two junk terms meet.
 
     Args:

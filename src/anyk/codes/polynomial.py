@@ -7,8 +7,10 @@ from anyk.codes._evaluation import evaluation_code
 from anyk.partition import Partition
 
 
-def polynomial(rows: int, cols: int, workers: int, *, basis: str = "trigonometric", dtype: DTypeLike = "float64") -> Code:
-    r"""Polynomial code: every answer is a different combination of the wanted blocks, and any ``rows * cols`` of them suffice.
+def polynomial(
+    rows: int, cols: int, workers: int, *, basis: str = "trigonometric", dtype: DTypeLike = "float64"
+) -> Code:
+    r"""Polynomial code: each answer is another combination of the wanted blocks; any ``rows * cols`` suffice.
 
     With $m, p$ = ``rows, cols``, task $w$ multiplies $\sum_i T_m^p(\theta_w)_i A_i$ by $\sum_l T_p^1(\theta_w)_l B_l$.
 
@@ -26,7 +28,8 @@ def polynomial(rows: int, cols: int, workers: int, *, basis: str = "trigonometri
         CodeError: too few workers, an unknown basis, or a basis that cannot work at this size in this dtype.
 
     Reference:
-        Yu, Maddah-Ali, Avestimehr, arXiv 1705.10464, Polynomial codes; Chebyshev basis: Fahim, Cadambe, arXiv 1903.08326.
+        Yu, Maddah-Ali, Avestimehr, arXiv 1705.10464, Polynomial codes; Chebyshev basis: Fahim, Cadambe, arXiv
+        1903.08326.
 
     >>> polynomial(rows=4, cols=4, workers=18).recovery_threshold
     16

@@ -9,11 +9,13 @@ from anyk.errors import CodeError, InputError
 from anyk.partition import Partition
 
 
-def random_khatri_rao(rows: int, cols: int, workers: int, *, rng: Generator | int, dtype: DTypeLike = "float64") -> Code:
+def random_khatri_rao(
+    rows: int, cols: int, workers: int, *, rng: Generator | int, dtype: DTypeLike = "float64"
+) -> Code:
     """Random Khatri-Rao code: Gaussian combinations of the rows of A and of the columns of B.
 
-    With few workers missing roots of unity (`polynomial`) are better conditioned; with many missing, random tables are, by
-    orders of magnitude.
+    With few workers missing roots of unity (`polynomial`) are better conditioned; with many missing, random tables are,
+    by orders of magnitude.
 
     Args:
         rows: block rows of A; at least 1.

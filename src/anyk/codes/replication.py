@@ -2,9 +2,10 @@
 
 import numpy as np
 
+from anyk.bases import block_tables
 from anyk.code import Code
-from anyk.codes.uncoded import uncoded
 from anyk.errors import CodeError
+from anyk.partition import Partition
 
 
 def replication(rows: int, inner: int, cols: int, copies: int) -> Code:
@@ -29,6 +30,6 @@ def replication(rows: int, inner: int, cols: int, copies: int) -> Code:
     """
     if not isinstance(copies, int) or copies < 1:
         raise CodeError(f"replication needs `copies` to be an integer of at least 1, not {copies!r}.")
-    once = uncoded(rows, inner, cols)
-    left, right = np.tile(once.left, copies), np.tile(once.right, copies)
-    return Code("replication", once.partition, left, right, copies * once.workers - copies + 1)
+    partition = Partition(rows, inner, cols)
+    left, right = (np.tile(table, copies) for table in block_tables(rows, inner, cols))
+    return Code("replication", partition, left, right, copies * partition.products - copies + 1)

@@ -1,7 +1,6 @@
 """No redundancy: every block product on its own worker."""
 
-import numpy as np
-
+from anyk.bases import block_tables
 from anyk.code import Code
 from anyk.partition import Partition
 
@@ -24,8 +23,5 @@ def uncoded(rows: int, inner: int, cols: int) -> Code:
     6
     """
     partition = Partition(rows, inner, cols)
-    i, j, el = np.unravel_index(np.arange(partition.products), (rows, inner, cols))
-    left, right = np.zeros((rows, inner, partition.products)), np.zeros((inner, cols, partition.products))
-    left[i, j, np.arange(partition.products)] = 1
-    right[j, el, np.arange(partition.products)] = 1
+    left, right = block_tables(rows, inner, cols)
     return Code("uncoded", partition, left, right, partition.products)

@@ -1,0 +1,94 @@
+"""The public border: what the caller hands in becomes two matrices that can be multiplied, or one clear error."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from anyk.arrays import working_dtype
+from anyk.errors import InputError
+
+Array = NDArray[Any]
+
+
+@dataclass(frozen=True, eq=False)
+class Operands:
+    """Two matrices of one working dtype, and the shape the caller expects back.
+
+    Args:
+        a: shape (height, depth).
+        b: shape (depth, width).
+        shape: of the caller's result: a vector operand takes its axis with it.
+        is_integer: both came as integers or booleans.
+    """
+
+    a: Array
+    b: Array
+    shape: tuple[int, ...]
+    is_integer: bool
+
+
+def operands(call: str, A: ArrayLike, B: ArrayLike, *, check_finite: bool = True) -> Operands:
+    """Check and bring into shape, without copying what already fits.
+
+    Args:
+        call: the verb's name, for messages.
+        A: a matrix or vector.
+        B: a matrix or vector.
+        check_finite: refuse NaN and infinite entries.
+
+    Raises:
+        InputError: shapes that cannot be multiplied, dtypes that are not numbers, or entries that are not finite.
+    """
+    a, b = _numbers(call, "A", A), _numbers(call, "B", B)
+    left = a[None, :] if a.ndim == 1 else a
+    right = b[:, None] if b.ndim == 1 else b
+    if left.shape[1] != right.shape[0]:
+        raise InputError(
+            f"`{call}(A, B)` multiplies along A's last and B's first axis, which must agree; "
+            f"A is {a.shape} and B is {b.shape}. Transpose or slice one of them."
+        )
+    whole = a.dtype.kind in "iub" and b.dtype.kind in "iub"
+    if not whole:
+        dtype = working_dtype(a.dtype, b.dtype)
+        left, right = left.astype(dtype, copy=False), right.astype(dtype, copy=False)
+        if check_finite:
+            _finite(call, "A", left)
+            _finite(call, "B", right)
+    return Operands(left, right, (*a.shape[:-1], *b.shape[1:]), whole)
+
+
+def _numbers(call: str, name: str, given: ArrayLike) -> Array:
+    try:
+        array = np.asarray(given)
+    except ValueError as problem:
+        raise InputError(f"`{call}`: {name} is not an array: {problem}") from problem
+    if array.ndim not in (1, 2):
+        raise InputError(
+            f"`{call}` takes matrices and vectors; {name} has {array.ndim} dimensions (shape {array.shape})."
+        )
+    if array.dtype.kind not in "fciub":
+        raise InputError(
+            f"`{call}` takes numbers; {name} has dtype {array.dtype}. Convert it, for instance with astype('float64')."
+        )
+    if array.dtype.itemsize > {"f": 8, "c": 16}.get(array.dtype.kind, 8):
+        raise InputError(
+            f"`{call}` computes in at most float64 or complex128; {name} has dtype {array.dtype}. Convert it first."
+        )
+    return array
+
+
+def _finite(call: str, name: str, matrix: Array) -> None:
+    # A sum is finite only if every entry is; it reads the matrix once and writes nothing.
+    with np.errstate(all="ignore"):
+        if np.isfinite(matrix.sum()):
+            return
+    bad = np.argwhere(~np.isfinite(matrix))
+    if len(bad):
+        at = tuple(int(index) for index in bad[0])
+        more = f" and {len(bad) - 1} more" if len(bad) > 1 else ""
+        raise InputError(
+            f"`{call}`: {name} must be finite, and {name}{list(at)} is {matrix[at]}{more}. Clean the data, or pass "
+            "check_finite=False and accept that one such entry can spoil the whole product."
+        )

@@ -1,0 +1,101 @@
+"""What a verb returns: the product, how far off it is, and how it came about."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import DTypeLike, NDArray
+
+from anyk.code import Code
+from anyk.job import Step
+from anyk.job.messages import Cancel, Compute, Lost, Result
+
+
+@dataclass(frozen=True)
+class Stretch:
+    """One attempt at one task, for a timeline.
+
+    Args:
+        task: which coded product.
+        worker: who was asked.
+        attempt: 0 for the first sending.
+        sent_seconds: since the job began.
+        ended_seconds: since the job began; None if it was still out when the job ended.
+        outcome: ``"used"``, ``"answered"`` (not needed), ``"lost"``, ``"cancelled"``, ``"wrong"``.
+    """
+
+    task: int
+    worker: int
+    attempt: int
+    sent_seconds: float
+    ended_seconds: float | None
+    outcome: str
+
+
+@dataclass(frozen=True, eq=False)
+class Product:
+    """A product recovered from some of its tasks' answers; NumPy takes it as the array it holds.
+
+    Args:
+        value: C, of the shape and dtype `numpy.matmul` would give (integers: int64; half precision: float32).
+        survivors: tasks whose answers were used, ascending.
+        wrong: tasks whose answers were found wrong and thrown out.
+        error: relative Frobenius error, or None where nothing was measured or expected.
+        error_kind: ``"measured"`` by random probes, ``"expected"`` from the code's tables, ``"exact"`` (integers,
+            checked), or ``"none"``.
+        reason: why this answer was given when it was, in words.
+        seconds: wall time by phase: encode, collect, decode, measure, total.
+        events: the job's story, step by step.
+        code: the code used.
+
+    >>> import numpy as np, anyk
+    >>> product = anyk.matmul(np.eye(4), np.eye(4), anyk.codes.matdot(2, 4), engine="inline")
+    >>> bool(np.allclose(product, np.eye(4)))
+    True
+    """
+
+    value: NDArray[Any]
+    survivors: tuple[int, ...]
+    wrong: tuple[int, ...]
+    error: float | None
+    error_kind: str
+    reason: str
+    seconds: Mapping[str, float]
+    code: Code | None
+    events: tuple[Step, ...] = field(default=(), repr=False)
+
+    def __repr__(self) -> str:
+        error = "not measured" if self.error is None else f"{self.error_kind} error {self.error:.1e}"
+        tasks = f"from {len(self.survivors)} of {self.code.workers} answers, " if self.code else ""
+        return f"Product({self.value.shape} {self.value.dtype}, {tasks}{error})"
+
+    def __array__(self, dtype: DTypeLike | None = None, copy: bool | None = None) -> NDArray[Any]:
+        """The value, for NumPy."""
+        return np.array(self.value, dtype=dtype, copy=copy)
+
+    def timeline(self) -> list[Stretch]:
+        """Every attempt at every task, in the order they were sent, with what became of it."""
+        began = self.events[0].event.at if self.events else 0.0
+        rows: dict[tuple[int, int], Stretch] = {}
+        for step in self.events:
+            at = step.event.at - began
+            if isinstance(step.event, Result | Lost) and (key := (step.event.task, step.event.attempt)) in rows:
+                rows[key] = self._ended(rows[key], at, isinstance(step.event, Lost))
+            for said in step.instructions:
+                if isinstance(said, Compute):
+                    rows[said.task, said.attempt] = Stretch(said.task, said.worker, said.attempt, at, None, "cancelled")
+                elif isinstance(said, Cancel):
+                    rows[said.task, said.attempt] = Stretch(
+                        said.task,
+                        said.worker,
+                        said.attempt,
+                        rows[said.task, said.attempt].sent_seconds,
+                        at,
+                        "cancelled",
+                    )
+        return list(rows.values())
+
+    def _ended(self, row: Stretch, at: float, lost: bool) -> Stretch:
+        outcome = "wrong" if row.task in self.wrong else "used" if row.task in self.survivors else "answered"
+        return Stretch(row.task, row.worker, row.attempt, row.sent_seconds, at, "lost" if lost else outcome)
