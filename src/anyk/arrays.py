@@ -82,8 +82,10 @@ def _product(factors: Array, tile: Array) -> Array:
     """``factors @ tile`` over the tile's first axis; complex tiles under real factors are treated as pairs of reals."""
     flat = tile.reshape(len(tile), -1)
     if np.iscomplexobj(flat) and not np.iscomplexobj(factors):
-        return (factors @ flat.view(flat.real.dtype)).view(flat.dtype).reshape(-1, *tile.shape[1:])
-    return (factors @ flat).reshape(-1, *tile.shape[1:])
+        combined: Array = (factors @ flat.view(flat.real.dtype)).view(flat.dtype)
+    else:
+        combined = factors @ flat
+    return combined.reshape(-1, *tile.shape[1:])
 
 
 def _tiles(height: int, width: int, bytes_per_entry: int) -> Iterator[tuple[slice, slice]]:

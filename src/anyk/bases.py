@@ -176,7 +176,7 @@ def _chebyshev(m: int, n: int, p: int, stride: int, positions: Positions) -> Tab
         )
 
     def polynomials(size: int, unit: int) -> Table:
-        values = np.sqrt(2) * cosine(unit * np.outer(np.arange(size), 2 * positions + 1), 2 * len(positions))
+        values: Table = np.sqrt(2) * cosine(unit * np.outer(np.arange(size), 2 * positions + 1), 2 * len(positions))
         values[0] = 1
         return values
 

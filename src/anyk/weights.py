@@ -136,7 +136,7 @@ class System:
         inner, count = self._left.shape[1], self._left.shape[2]
         # T_n(theta)_j^2 summed over j is n at every angle, so sum_j left_ij right_jl / n is the wanted pair of outer
         # functions
-        wanted = np.einsum("ijw,jlw->wil", self._left, self._right) / inner
+        wanted: Table = np.einsum("ijw,jlw->wil", self._left, self._right) / inner
         return wanted.reshape(count, -1) * (self.norms / count)[:, None]
 
     def _corrected(self, sets: Sets) -> Solution:
@@ -173,14 +173,13 @@ class System:
     def _columns(self) -> Table:
         """M in extended precision: row (i, j, j', l), column w, unit columns."""
         wide = np.result_type(self._left, self._right, np.longdouble)
-        product = np.einsum("ijw,klw->ijklw", self._left.astype(wide), self._right.astype(wide))
-        product = product.reshape(-1, self._left.shape[2])
-        return product / np.where(self.norms > 0, self.norms, 1)
+        products: Table = np.einsum("ijw,klw->ijklw", self._left.astype(wide), self._right.astype(wide))
+        return products.reshape(-1, self._left.shape[2]) / np.where(self.norms > 0, self.norms, 1)
 
     @cached_property
     def _target(self) -> Table:
         rows, inner, cols = self._left.shape[0], self._left.shape[1], self._right.shape[1]
-        target = np.einsum("ir,jk,lc->ijklrc", np.eye(rows), np.eye(inner), np.eye(cols))
+        target: Table = np.einsum("ir,jk,lc->ijklrc", np.eye(rows), np.eye(inner), np.eye(cols))
         return target.reshape(-1, rows * cols)
 
     def _least_squares(self, sets: Sets, noise: float) -> Solution:

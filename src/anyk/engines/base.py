@@ -21,7 +21,21 @@ from numpy.typing import NDArray
 
 from anyk.errors import WorkerLost
 
-__all__ = ["Array", "Cancelled", "Caps", "Clock", "Engine", "Joined", "Lane", "Lost", "News", "Note", "Ref", "Slow", "WorkerLost"]
+__all__ = [
+    "Array",
+    "Cancelled",
+    "Caps",
+    "Clock",
+    "Engine",
+    "Joined",
+    "Lane",
+    "Lost",
+    "News",
+    "Note",
+    "Ref",
+    "Slow",
+    "WorkerLost",
+]
 
 #: Blocks are NumPy arrays here; an engine hands out and takes back nothing else.
 Array = NDArray[Any]
@@ -109,14 +123,14 @@ class Lane(Protocol):
         ...
 
     def alloc(self, key: str, shape: tuple[int, ...], dtype: Any, /) -> Array | None:
-        """A zeroed buffer shared with the worker and stored under ``key``, to encode straight into; None where not shared."""
+        """A zeroed buffer shared with the worker, stored under ``key``, to encode straight into; None where not shared."""
         ...
 
     def submit(self, fn: Callable[..., T], /, *args: Any, out: str | None = None) -> Future[T]:
         """Run ``fn(*args)`` on the worker; `Ref` arguments become the blocks stored there.
 
-        ``fn`` must be importable by name on the worker. With ``out`` the result stays there under that key and the future's
-        result is None. The work may call `anyk.engines.work.checkpoint` to notice a cancel.
+        ``fn`` must be importable by name on the worker. With ``out`` the result stays there under that key and the
+        future's result is None. The work may call `anyk.engines.work.checkpoint` to notice a cancel.
         """
         ...
 

@@ -281,8 +281,8 @@ def _judge(product: Product, run: _Settings) -> None:
     if error is not None and error > limit:
         warnings.warn(
             f"the product's {product.error_kind} relative error is {error:.1e}, above {limit:.1e}; {product.reason}. "
-            "Wait for more answers (stop=anyk.everyone), use a wider dtype or more workers; where A B is much smaller than "
-            "|A| |B|, cancellation alone explains it.",
+            "Wait for more answers (stop=anyk.everyone), use a wider dtype or more workers; where A B is much smaller "
+            "than |A| |B|, cancellation alone explains it.",
             PrecisionWarning,
             stacklevel=4,
         )
