@@ -137,7 +137,8 @@ class System:
         # T_n(theta)_j^2 summed over j is n at every angle, so sum_j left_ij right_jl / n is the wanted pair of outer
         # functions
         wanted: Table = np.einsum("ijw,jlw->wil", self._left, self._right) / inner
-        return wanted.reshape(count, -1) * (self.norms / count)[:, None]
+        scale: Table = self.norms / count
+        return wanted.reshape(count, -1) * scale[:, None]
 
     def _corrected(self, sets: Sets) -> Solution:
         assert self._frame is not None
