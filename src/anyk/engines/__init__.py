@@ -29,6 +29,7 @@ from anyk.faults.base import FaultModel, seeded
 
 __all__ = [
     "open",
+    "cores",
     "ENGINES",
     "drive",
     "Work",
@@ -83,10 +84,15 @@ def open(spec: str | Engine, *, faults: FaultModel | None = None, seed: int = 0,
         raise InputError(f"`open({spec!r})`: there is no engine of that name. {_EXISTING}")
     module, _, class_name = ENGINES[name].partition(":")
     engine: Engine = getattr(import_module(module), class_name)(
-        _count(spec, count) if count or spec.endswith(":") else workers or os.cpu_count() or 1,
+        _count(spec, count) if count or spec.endswith(":") else workers or cores(),
         faults=None if faults is None else seeded(faults, seed),
     )
     return engine
+
+
+def cores() -> int:
+    """Processor cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 _EXISTING = f"Engines are {', '.join(ENGINES)}; a number of workers may follow, as in 'processes:8'."

@@ -106,7 +106,7 @@ class Job:
         said = [instruction for action in row.actions for instruction in self._do(action)]
         self.state = row.next or self.state
         said += self._wake() if self.state is State.COLLECTING else []
-        self._steps.append(Step(event, tuple(said), self.state))
+        self._steps.append(Step(event, row, tuple(said), self.state))
         return said
 
     @property
@@ -161,14 +161,17 @@ class Job:
             case Suspected():
                 return self._drop(event.tasks)
             case Decoded():
-                self._measured = (self.used, event.error)
-                return self.state is State.DECODING
+                return self.state is State.DECODING and self._measure(event.error)
             case Woke():
                 return True
 
     def _begin(self, at: float) -> bool:
         self._began = self._now = at
         self._books.open()
+        return True
+
+    def _measure(self, error: float | None) -> bool:
+        self._measured = (self.used, error)
         return True
 
     def _drop(self, tasks: Iterable[int]) -> bool:

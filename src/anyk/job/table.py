@@ -12,7 +12,7 @@ Its laws:
 A condition or an action is the name of a method of `anyk.job.machine.Job`.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 
 from anyk.job.messages import Decoded, Event, Instruction, Joined, Left, Lost, Result, Started, Suspected, Woke
@@ -49,9 +49,10 @@ class Row:
 
 @dataclass(frozen=True)
 class Step:
-    """One step of a job's life: what it heard, what it said, where that left it."""
+    """One step of a job's life: what it heard, the row that fitted, what it said, where that left it."""
 
     event: Event
+    row: Row = field(repr=False)
     instructions: tuple[Instruction, ...]
     state: State
 
