@@ -23,7 +23,7 @@ from anyk.engines.base import (
     Slow,
     WorkerLost,
 )
-from anyk.engines.drive import Outcome, Work, drive
+from anyk.engines.drive import Outcome, Watch, Work, drive, drive_stepwise
 from anyk.errors import InputError
 from anyk.faults.base import FaultModel, seeded
 
@@ -32,6 +32,8 @@ __all__ = [
     "cores",
     "ENGINES",
     "drive",
+    "drive_stepwise",
+    "Watch",
     "Work",
     "Outcome",
     "Engine",

@@ -5,7 +5,7 @@ Whoever answers after the loop has ended speaks to an inbox nobody reads.
 """
 
 from collections import deque
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Generator, Iterable, Mapping
 from concurrent.futures import CancelledError, Future
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -17,7 +17,7 @@ from typing import Any, Protocol
 
 from anyk.engines import base
 from anyk.engines.base import Cancelled, Clock, Engine, Lane, WorkerLost
-from anyk.job.machine import Job
+from anyk.job.machine import Job, Step
 from anyk.job.messages import (
     Cancel,
     Compute,
@@ -36,6 +36,9 @@ from anyk.job.messages import (
     Woke,
 )
 from anyk.job.table import ENDED, State, Step
+
+#: What may look on: called with every step a job takes.
+Watch = Callable[[Step], None]
 
 #: A lane that dies this often in one drive is not replaced again.
 REPLACEMENTS = 3
@@ -93,10 +96,26 @@ def drive(job: Job, engine: Engine, work: Work) -> Outcome:
     Raises:
         BaseException: what ``work`` raises, or an interrupt from the keyboard, once everything pending is cancelled.
     """
-    loop = _Loop(job, engine, work)
+    decodings = drive_stepwise(job, engine, work, watch=watch)
+    while True:
+        try:
+            next(decodings)
+        except StopIteration as end:
+            outcome: Outcome = end.value
+            return outcome
+
+
+def drive_stepwise(
+    job: Job, engine: Engine, work: Work, *, watch: Watch | None = None
+) -> Generator[Decoded | Suspected, None, Outcome]:
+    """As `drive`, pausing after every decoding: the generator yields what came of it and returns the outcome.
+
+    Leaving the generator early (``close``) cancels everything pending.
+    """
+    loop = _Loop(job, engine, work, watch)
     unsubscribe = engine.subscribe(loop.inbox.put)
     try:
-        return loop.run()
+        return (yield from loop.run())
     finally:
         unsubscribe()
         loop.abandon()
@@ -116,8 +135,9 @@ def _deliver(inbox: "SimpleQueue[Any]", clock: Clock, compute: Compute, future: 
 
 
 class _Loop:
-    def __init__(self, job: Job, engine: Engine, work: Work) -> None:
+    def __init__(self, job: Job, engine: Engine, work: Work, watch: Watch | None) -> None:
         self.inbox: SimpleQueue[Any] = SimpleQueue()
+        self._watch = watch
         self._job, self._engine, self._work, self._clock = job, engine, work, engine.clock
         # What is out: (task, attempt) -> its future and the lane that computes it.
         self._out: dict[tuple[int, int], tuple[Future[Any], Lane]] = {}
@@ -126,13 +146,16 @@ class _Loop:
         self._buried: set[tuple[int, int]] = set()
         self._known = {(lane.rank, lane.epoch) for lane in engine.lanes}
         self._decode_seconds = 0.0
+        self._decodings: deque[Decoded | Suspected] = deque()
         self._error: float | None = None
 
-    def run(self) -> Outcome:
+    def run(self) -> Generator[Decoded | Suspected, None, Outcome]:
         began = self._clock.now()
         self._tell([Started(began)])
         while self._job.state not in ENDED:
             self._tell(self._next())
+            while self._decodings:
+                yield self._decodings.popleft()
         seconds = self._clock.now() - began
         self._count_latecomers()
         self._job.check()
@@ -158,7 +181,10 @@ class _Loop:
     def _tell(self, events: Iterable[Event]) -> None:
         facts = deque(events)
         while facts:
-            for instruction in self._job.handle(facts.popleft()):
+            said = self._job.handle(facts.popleft())
+            if self._watch is not None:
+                self._watch(self._job.latest)
+            for instruction in said:
                 facts.extend(self._perform(instruction))
 
     def _perform(self, instruction: Instruction) -> list[Event]:
@@ -198,6 +224,7 @@ class _Loop:
         now = self._clock.now()
         self._decode_seconds += now - began
         self._error = fact.error if isinstance(fact, Decoded) else None
+        self._decodings.append(fact)
         return replace(fact, at=now)
 
     # --- what the engine says -----------------------------------------------------------------------------------

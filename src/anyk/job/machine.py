@@ -133,6 +133,11 @@ class Job:
         """Every step so far, or those that speak of one task."""
         return [step for step in self._steps if task is None or step.mentions(task)]
 
+    @property
+    def latest(self) -> Step:
+        """The last step; there is one once the job was started."""
+        return self._steps[-1]
+
     def check(self) -> None:
         """Every invariant of the job; raises AssertionError."""
         self._books.check()
