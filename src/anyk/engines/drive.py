@@ -4,6 +4,7 @@ All facts pass through one inbox, stamped with the engine's clock where they ari
 Whoever answers after the loop has ended speaks to an inbox nobody reads.
 """
 
+import warnings
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Mapping
 from concurrent.futures import CancelledError, Future
@@ -17,7 +18,7 @@ from typing import Any, Protocol
 
 from anyk.engines import base
 from anyk.engines.base import Cancelled, Clock, Engine, Lane, WorkerLost
-from anyk.job.machine import Job, Step
+from anyk.job.machine import Job
 from anyk.job.messages import (
     Cancel,
     Compute,
@@ -37,7 +38,8 @@ from anyk.job.messages import (
 )
 from anyk.job.table import ENDED, State, Step
 
-#: What may look on: called with every step a job takes.
+#: What may look on: called with every step a job takes, in the loop's thread, before the loop acts on it. Where it
+#: raises, a warning says so, and the job goes on unwatched.
 Watch = Callable[[Step], None]
 
 #: A lane that dies this often in one drive is not replaced again.
@@ -79,7 +81,7 @@ class Outcome:
     late: int
 
 
-def drive(job: Job, engine: Engine, work: Work) -> Outcome:
+def drive(job: Job, engine: Engine, work: Work, *, watch: Watch | None = None) -> Outcome:
     """Run a job on an engine to its end.
 
     A lost worker is replaced where the engine can; its attempts are then reported lost, and the job decides what to
@@ -89,6 +91,7 @@ def drive(job: Job, engine: Engine, work: Work) -> Outcome:
         job: not started yet.
         engine: at least as many lanes as the job has workers; stays open.
         work: how to send and how to decode.
+        watch: sees every step as the job takes it.
 
     Returns:
         The outcome, of a product or of a failure; failures are data here.
@@ -182,10 +185,19 @@ class _Loop:
         facts = deque(events)
         while facts:
             said = self._job.handle(facts.popleft())
-            if self._watch is not None:
-                self._watch(self._job.latest)
+            self._show(self._job.latest)
             for instruction in said:
                 facts.extend(self._perform(instruction))
+
+    def _show(self, step: Step) -> None:
+        """Let the onlooker see it; what goes wrong with a view is no reason to lose a product, and no secret."""
+        if self._watch is None:
+            return
+        try:
+            self._watch(step)
+        except Exception as error:
+            self._watch = None
+            warnings.warn(f"the job goes on unwatched: `watch` raised {error!r}", RuntimeWarning, stacklevel=2)
 
     def _perform(self, instruction: Instruction) -> list[Event]:
         """Do as told; what is known at once comes back as a fact."""

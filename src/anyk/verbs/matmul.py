@@ -19,7 +19,7 @@ from anyk.arrays import combine
 from anyk.code import Code
 from anyk.decoding import Weights, prepare
 from anyk.engines.base import Engine, Lane, Ref
-from anyk.engines.drive import Outcome, drive
+from anyk.engines.drive import Outcome, Watch, drive
 from anyk.engines.work import multiply
 from anyk.errors import ClusterError, PrecisionError, PrecisionWarning
 from anyk.job import Job, State, StopRule, first_threshold, until
@@ -50,6 +50,7 @@ def matmul(
     timeout: float | None = None,
     retries: int = 1,
     rng: Generator | int | None = None,
+    watch: Watch | None = None,
 ) -> Product:
     """The product of two matrices, recovered from the first sufficient set of workers' answers.
 
@@ -72,6 +73,7 @@ def matmul(
             returned.
         retries: how often a task is computed again after its worker was lost.
         rng: generator or seed of the probes; default: fresh randomness.
+        watch: called with each step of the job as it is made, for a live view (see `anyk.engines.drive`).
 
     Returns:
         The product, who answered, and its error.
@@ -99,7 +101,7 @@ def matmul(
         chosen = code or planning.choose(
             given.a.shape, given.b.shape, workers=workers or len(opened.lanes), stragglers=stragglers
         )
-        run = _Settings(chosen, opened, rule, verify, timeout, retries, tolerance, rng)
+        run = _Settings(chosen, opened, rule, verify, timeout, retries, tolerance, rng, watch)
         return _integer_product(given, run) if given.is_integer else _product(given.a, given.b, given.shape, run)
 
 
@@ -115,6 +117,7 @@ class _Settings:
     retries: int
     tolerance: float | None
     rng: Generator
+    watch: Watch | None
 
 
 def _product(a: Array, b: Array, shape: tuple[int, ...], run: _Settings) -> Product:
@@ -133,7 +136,7 @@ def _product(a: Array, b: Array, shape: tuple[int, ...], run: _Settings) -> Prod
     )
     try:
         work.encode()
-        outcome = drive(job, run.engine, work)
+        outcome = drive(job, run.engine, work, watch=run.watch)
     finally:
         work.forget()
     if outcome.state is not State.DONE:
