@@ -4,7 +4,7 @@ Laws:
 
 1. Only this thread reads sockets, ends lanes and talks to the zygote. Other threads leave a note (`Keeper.soon`).
 2. It never waits for a worker: every socket is non-blocking.
-3. The zygote is started by this thread, and the kernel kills the zygote when this thread ends, however it ends.
+3. The zygote is started by this thread, since the kernel tells a child of the end of the thread that started it.
 4. It knows the lanes and not the engine, so an engine that is forgotten is collected, and its workers with it.
 """
 
@@ -115,6 +115,11 @@ class Keeper:
     def is_inside(self) -> bool:
         """Whether the caller is the keeper's thread, which must not wait for itself."""
         return threading.current_thread() is self.thread
+
+    @property
+    def zygote_pid(self) -> int | None:
+        """The process that forks the workers, if it lives."""
+        return None if self._nursery is None else self._nursery.pid
 
     def abandon(self) -> None:
         """In a fork of the process: close what was inherited and touch nothing else."""

@@ -80,6 +80,11 @@ class ProcessEngine:
         """The workers by rank; a respawn puts a new lane in the old one's place."""
         return self._keeper.lanes
 
+    @property
+    def zygote_pid(self) -> int | None:
+        """The process that forks the workers; None between its death and the next worker."""
+        return self._keeper.zygote_pid
+
     def respawn(self, rank: int, /) -> ProcessLane:
         """Replace a worker; the new lane sits at the same index, one epoch later, its store empty.
 

@@ -1,9 +1,9 @@
 """The zygote: one small process that forks every worker of an engine, so that the user's process never forks.
 
 It has imported what workers need and owns no threads, so a worker is there in about a millisecond and the user's script
-is never imported again. Nobody survives anybody: the kernel kills the zygote when its master dies and the workers when
-their zygote dies (PR_SET_PDEATHSIG, where it exists), also stopped ones; and at the end of the master's socket the
-zygote kills its workers itself.
+is never imported again. Nobody survives anybody. At the end of the master's socket the zygote kills and reaps its
+workers, also stopped ones; where PR_SET_PDEATHSIG exists, the kernel wakes a stopped zygote when its master dies, and
+kills the workers when their zygote dies.
 """
 
 import contextlib
@@ -43,7 +43,8 @@ _PR_SET_PDEATHSIG, _PR_SET_NAME = 1, 15
 class Nursery:
     """The master's end: a running zygote, asked for workers.
 
-    Start it in a thread that lives as long as the workers shall: where that thread ends, so do they.
+    Start it in a thread that lives as long as the workers shall, since the kernel takes the end of that thread for the
+    death of the parent.
 
     Args:
         threads: BLAS threads per worker.
@@ -86,6 +87,7 @@ class Nursery:
     def close(self) -> None:
         """End the zygote and with it every worker; returns when it is gone."""
         self.channel.close()
+        self._process.send_signal(signal.SIGCONT)  # should somebody have stopped it
         try:
             self._process.wait(0.5)
         except subprocess.TimeoutExpired:
@@ -109,11 +111,13 @@ class Zygote:
 
     Args:
         control: to the master, blocking.
+        master: its process number.
         threads: BLAS threads per worker.
     """
 
-    def __init__(self, control: Channel, threads: int) -> None:
+    def __init__(self, control: Channel, master: int, threads: int) -> None:
         self._control = control
+        self._master = master
         self._threads = threads
         self._pid = os.getpid()
         self._orders: deque[Frame] = deque()
@@ -121,7 +125,9 @@ class Zygote:
         self._bell, self._ringer = socket.socketpair()
         self._bell.setblocking(False)
         self._ringer.setblocking(False)
+        # Both only ring the bell: a worker died, or the master did.
         signal.signal(signal.SIGCHLD, lambda *_: None)
+        signal.signal(signal.SIGCONT, lambda *_: None)
         signal.set_wakeup_fd(self._ringer.fileno(), warn_on_full_buffer=False)
 
     def serve(self) -> None:
@@ -130,7 +136,7 @@ class Zygote:
         poll.register(self._control.fileno(), select.POLLIN)
         poll.register(self._bell.fileno(), select.POLLIN)
         with contextlib.suppress(EOFError, ConnectionError):
-            while True:
+            while os.getppid() == self._master:
                 self._listen([number for number, _ in poll.poll()])
         self._end_all()
 
@@ -160,7 +166,7 @@ class Zygote:
     def _become_worker(self, rank: int, end: Descriptor) -> NoReturn:
         status = 1
         try:
-            die_with_parent(self._pid)
+            follow_parent(self._pid, signal.SIGKILL)
             self._forget()
             prepare(rank, self._threads)
             Worker(Channel(socket.socket(fileno=end.take())), rank).serve()
@@ -173,6 +179,7 @@ class Zygote:
         """Close what belongs to the zygote; the ends of other workers are among the orders."""
         signal.set_wakeup_fd(-1)
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+        signal.signal(signal.SIGCONT, signal.SIG_DFL)
         self._orders.clear()
         self._control.close()
         self._bell.close()
@@ -195,13 +202,13 @@ class Zygote:
 def main(end: int, master: int, threads: int) -> None:
     """Be the zygote of process ``master``, on socket ``end``."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the master's to handle; workers inherit this.
-    die_with_parent(master)
+    follow_parent(master, signal.SIGCONT)
     _rename("anyk zygote")
     if threads > 1:
         import threadpoolctl  # noqa: F401 – loaded once here instead of in every worker
     gc.collect()
     gc.freeze()
-    Zygote(Channel(socket.socket(fileno=end)), threads).serve()
+    Zygote(Channel(socket.socket(fileno=end)), master, threads).serve()
 
 
 def prepare(rank: int, threads: int) -> None:
@@ -217,9 +224,9 @@ def prepare(rank: int, threads: int) -> None:
         np.random.seed()  # noqa: NPY002
 
 
-def die_with_parent(parent: int) -> None:
-    """Have the kernel kill this process when its parent dies; end it now if that has happened already."""
-    _prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+def follow_parent(parent: int, number: signal.Signals) -> None:
+    """Have the kernel send a signal here when the parent dies; end this process now if that has happened already."""
+    _prctl(_PR_SET_PDEATHSIG, number)
     if os.getppid() != parent:
         os._exit(1)
 
