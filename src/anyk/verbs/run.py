@@ -1,0 +1,143 @@
+"""One coded product on an engine: encoded operands in, a job driven to its end, the decoded and measured product out."""
+
+from collections.abc import Generator, Mapping
+from concurrent.futures import Future
+from dataclasses import dataclass
+from time import perf_counter
+from typing import Any, Protocol
+
+from numpy.typing import NDArray
+
+from anyk.code import Code
+from anyk.decoding import prepare
+from anyk.engines.base import Engine, Lane
+from anyk.engines.drive import Outcome, Watch, drive_stepwise
+from anyk.engines.work import multiply
+from anyk.errors import ClusterError
+from anyk.job import Job, State, StopRule
+from anyk.job.messages import Compute, Decoded
+from anyk.verbs.encoded import Encoded
+from anyk.verbs.product import Product
+from anyk.verbs.sufficiency import Tables
+
+Array = NDArray[Any]
+
+
+class Gauge(Protocol):
+    """Whatever can measure a product's relative error; `anyk.probes.Probe` does."""
+
+    def error(self, product: Array, /) -> float:
+        """Relative Frobenius error."""
+        ...
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How products are to be run.
+
+    Args:
+        code: of the encoded operands.
+        engine: where.
+        stop: when enough has come back.
+        timeout: seconds until giving up, or None.
+        retries: how often one task may be computed again.
+        watch: looks on, or None.
+    """
+
+    code: Code
+    engine: Engine
+    stop: StopRule
+    timeout: float | None = None
+    retries: int = 1
+    watch: Watch | None = None
+
+
+class Run:
+    """One product under way.
+
+    Args:
+        settings: how.
+        left: encoded A.
+        right: encoded B.
+        value: where the product goes, shape (height, width); overwritten by each decoding.
+        gauge: measures each decoding; None: the expected error is reported.
+    """
+
+    def __init__(self, settings: Settings, left: Encoded, right: Encoded, value: Array, gauge: Gauge | None) -> None:
+        self._settings, self._left, self._right, self._value, self._gauge = settings, left, right, value, gauge
+        self._answer = settings.code.partition.result_block((value.shape[0], value.shape[1]))
+        self._answers: dict[int, tuple[Future[Any], Array | None]] = {}
+        self._keys: dict[int, set[str]] = {}
+        self._error: float | None = None
+        self._seconds = {"decode": 0.0, "measure": 0.0}
+
+    def finish(self, seconds: Mapping[str, float]) -> Product:
+        """Drive the job to its end.
+
+        Args:
+            seconds: phases already behind us; they are reported along.
+
+        Raises:
+            ClusterError: there will be no product, and why.
+        """
+        decodings = self.decodings()
+        while True:
+            try:
+                next(decodings)
+            except StopIteration as end:
+                outcome: Outcome = end.value
+                collect = {"collect": outcome.seconds["collect"]}
+                return self._product(outcome.tasks, outcome.reason, {**seconds, **self._seconds, **collect}, outcome)
+
+    def decodings(self) -> Generator[Decoded, None, Outcome]:
+        """Drive the job, pausing after each decoding, when ``value`` holds what was decoded.
+
+        Raises:
+            ClusterError: there will be no product, and why.
+        """
+        code, engine, settings = self._settings.code, self._settings.engine, self._settings
+        tables = Tables(code, self._value.dtype)
+        job = Job(
+            code.workers,
+            len(engine.lanes),
+            threshold=code.recovery_threshold,
+            decodability=tables,
+            stop=settings.stop,
+            retries=settings.retries,
+            timeout=settings.timeout,
+            fewest=tables.fewest,
+        )
+        try:
+            outcome = yield from drive_stepwise(job, engine, self, watch=settings.watch)
+        finally:
+            for lane in engine.lanes:
+                lane.delete(*self._keys.get(lane.rank, ()))
+        if outcome.state is not State.DONE:
+            raise ClusterError(outcome.reason)
+        return outcome
+
+    def start(self, compute: Compute, lane: Lane) -> "Future[Any]":
+        """Bring the task's blocks to this lane and submit its product, into shared memory where there is some."""
+        left, right = self._left.bring(compute.task, lane), self._right.bring(compute.task, lane)
+        key = f"answer {id(self)}.{compute.task}.{compute.attempt}"
+        self._keys.setdefault(lane.rank, set()).add(key)
+        shared = lane.alloc(key, self._answer, self._left.dtype)
+        future = lane.submit(multiply, left, right) if shared is None else lane.submit(multiply, left, right, Ref(key))
+        self._answers[compute.task] = future, shared
+        return future
+
+    def decode(self, tasks: tuple[int, ...]) -> Decoded:
+        """Form the product from these answers and measure it."""
+        began = perf_counter()
+        weights = prepare(self._settings.code, tasks, self._value.dtype)
+        weights.apply({task: self._answer_of(task) for task in tasks}, self._settings.code.partition, self._value)
+        formed = perf_counter()
+        self._error = weights.expected_error if self._gauge is None else self._gauge.error(self._value)
+        self._seconds["decode"] += formed - began
+        self._seconds["measure"] += perf_counter() - formed
+        return Decoded(at=formed, error=None if self._gauge is None else self._error)
+
+    def _answer_of(self, task: int) -> Array:
+        future, shared = self._answers[task]
+        answer: Array = future.result() if shared is None else shared
+        return answer
