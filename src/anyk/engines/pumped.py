@@ -17,7 +17,7 @@ from typing import Any, Literal, Protocol, Self, TypeVar
 import numpy as np
 
 from anyk.engines.base import Array, Cancelled, Caps, Inbox, Joined, Lost, News, Ref, WorkerLost
-from anyk.errors import ClusterError
+from anyk.errors import ClusterError, InputError
 from anyk.faults.base import Fate, FateOf, seeded
 
 T = TypeVar("T")
@@ -222,10 +222,9 @@ class PumpedLane:
         return None
 
     def _load(self, key: str) -> Any:
-        try:
-            return self._store[key]
-        except KeyError:
-            raise KeyError(f"no block {str(key)!r} on worker {self.rank} (epoch {self.epoch})") from None
+        if key not in self._store:
+            raise InputError(f"worker {self.rank} holds no block {str(key)!r}: put it there first")
+        return self._store[key]
 
 
 class PumpedClock:
@@ -262,6 +261,8 @@ class PumpedEngine:
     caps = Caps(shared_memory=True, survives_loss=True, kill=True, respawn=True, remote=False, min_task_seconds=0.0)
 
     def __init__(self, name: str, workers: int, pace: Pace, *, faults: FateOf | None, computes: bool = True) -> None:
+        if workers < 1:
+            raise InputError(f"`{name}` engine with {workers} workers: at least 1 is needed")
         self.name, self.pace, self.computes = name, pace, computes
         self.clock = PumpedClock(self)
         self.lanes = [PumpedLane(self, rank, epoch=0) for rank in range(workers)]
