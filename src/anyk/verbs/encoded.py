@@ -27,8 +27,9 @@ class Encoded:
         letter: what to call the operand in keys.
     """
 
-    def __init__(self, engine: Engine, table: Array, block: tuple[int, int], dtype: Any, letter: str) -> None:
+    def __init__(self, engine: Engine, table: Array, block: tuple[int, int], dtype: np.dtype[Any], letter: str) -> None:
         self._engine, self._table = engine, table
+        self.dtype = dtype
         self._name = f"{letter}{next(_names)}"
         self._keys: dict[int, set[str]] = {}
         self._placed: set[tuple[int, int, int]] = set()
@@ -55,7 +56,7 @@ class Encoded:
             lane.delete(*self._keys.pop(lane.rank, ()))
         self._placed.clear()
 
-    def _home(self, task: int, block: tuple[int, int], dtype: Any) -> Array:
+    def _home(self, task: int, block: tuple[int, int], dtype: np.dtype[Any]) -> Array:
         """A buffer on the lane that will compute this task first; ours where lanes share no memory."""
         lane = self._engine.lanes[task % len(self._engine.lanes)]
         shared = lane.alloc(self._key(lane, task), block, dtype)

@@ -3,10 +3,8 @@
 import os
 import warnings
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future
 from contextlib import contextmanager
-from dataclasses import dataclass
-from itertools import count
+from dataclasses import dataclass, replace
 from time import perf_counter
 from typing import Any
 
@@ -15,24 +13,19 @@ from numpy.random import Generator
 from numpy.typing import ArrayLike, NDArray
 
 from anyk import engines, planning
-from anyk.arrays import combine
 from anyk.code import Code
-from anyk.decoding import Weights, prepare
-from anyk.engines.base import Engine, Lane, Ref
-from anyk.engines.drive import Outcome, Watch, drive
-from anyk.engines.work import multiply
-from anyk.errors import ClusterError, PrecisionError, PrecisionWarning
-from anyk.job import Job, State, StopRule, first_threshold, until
-from anyk.job.messages import Compute, Decoded
+from anyk.engines.base import Engine
+from anyk.engines.drive import Watch
+from anyk.errors import PrecisionError, PrecisionWarning
+from anyk.job import StopRule, first_threshold, until
 from anyk.probes import Probe
+from anyk.verbs.encoded import Encoded
 from anyk.verbs.integers import exactly
 from anyk.verbs.operands import Operands, operands
 from anyk.verbs.product import Product
-from anyk.verbs.sufficiency import Tables
+from anyk.verbs.run import Run, Settings
 
 Array = NDArray[Any]
-
-_names = count()
 
 
 def matmul(
@@ -101,150 +94,52 @@ def matmul(
         chosen = code or planning.choose(
             given.a.shape, given.b.shape, workers=workers or len(opened.lanes), stragglers=stragglers
         )
-        run = _Settings(chosen, opened, rule, verify, timeout, retries, tolerance, rng, watch)
-        return _integer_product(given, run) if given.is_integer else _product(given.a, given.b, given.shape, run)
+        call = _Call(Settings(chosen, opened, rule, timeout, retries, watch), verify, tolerance, rng)
+        return _integer_product(given, call) if given.is_integer else _product(given.a, given.b, given.shape, call)
 
 
 @dataclass(frozen=True)
-class _Settings:
+class _Call:
     """What stays the same for every product of one call."""
 
-    code: Code
-    engine: Engine
-    stop: StopRule
+    settings: Settings
     verify: bool
-    timeout: float | None
-    retries: int
     tolerance: float | None
     rng: Generator
-    watch: Watch | None
 
 
-def _product(a: Array, b: Array, shape: tuple[int, ...], run: _Settings) -> Product:
+def _product(a: Array, b: Array, shape: tuple[int, ...], call: _Call) -> Product:
     began = perf_counter()
-    work = _Work(run.code, run.engine, a, b, Probe.draw(a, b, run.rng) if run.verify else None)
-    tables = Tables(run.code, a.dtype)
-    job = Job(
-        run.code.workers,
-        len(run.engine.lanes),
-        threshold=run.code.recovery_threshold,
-        decodability=tables,
-        stop=run.stop,
-        retries=run.retries,
-        timeout=run.timeout,
-        fewest=tables.fewest,
-    )
+    code, engine = call.settings.code, call.settings.engine
+    probe = Probe.draw(a, b, call.rng) if call.verify else None
+    probed = perf_counter()
+    dtype = code.coded_dtype(a.dtype)
+    left = Encoded(engine, code.left, code.partition.left_block(a.shape), dtype, "A")
+    right = Encoded(engine, code.right, code.partition.right_block(b.shape), dtype, "B")
     try:
-        work.encode()
-        outcome = drive(job, run.engine, work, watch=run.watch)
+        left.encode(a)
+        right.encode(b)
+        seconds = {"probe": probed - began, "encode": perf_counter() - probed}
+        product = Run(call.settings, left, right, np.empty((a.shape[0], b.shape[1]), a.dtype), probe).finish(seconds)
     finally:
-        work.forget()
-    if outcome.state is not State.DONE:
-        raise ClusterError(outcome.reason)
-    seconds = {**work.seconds, "collect": outcome.seconds["collect"], "total": perf_counter() - began}
-    product = work.product(shape, outcome, seconds)
-    _judge(product, run)
+        left.forget()
+        right.forget()
+    product = replace(
+        product, value=product.value.reshape(shape), seconds={**product.seconds, "total": perf_counter() - began}
+    )
+    _judge(product, code, call.tolerance)
     return product
 
 
-def _integer_product(given: Operands, run: _Settings) -> Product:
+def _integer_product(given: Operands, call: _Call) -> Product:
     products: list[Product] = []
 
     def multiplied(a: Array, b: Array) -> Array:
-        products.append(_product(a, b, (a.shape[0], b.shape[1]), run))
+        products.append(_product(a, b, (a.shape[0], b.shape[1]), call))
         return products[-1].value
 
-    value = exactly(given.a, given.b, run.rng, multiplied).reshape(given.shape)
-    last = products[-1]
-    return Product(value, last.survivors, last.wrong, 0.0, "exact", last.reason, last.seconds, last.code, last.events)
-
-
-class _Work:
-    """One product's blocks on the engine's lanes: how a task starts and how answers become the product."""
-
-    def __init__(self, code: Code, engine: Engine, a: Array, b: Array, probe: Probe | None) -> None:
-        self._code, self._engine, self._a, self._b, self._probe = code, engine, a, b, probe
-        self._name = f"product-{next(_names)}"
-        cut = code.partition
-        self._shapes = cut.left_block(a.shape), cut.right_block(b.shape), cut.result_block((a.shape[0], b.shape[1]))
-        self._dtype = code.coded_dtype(a.dtype)
-        self._left: list[Array] = []
-        self._right: list[Array] = []
-        self._placed: set[tuple[int, int, int]] = set()
-        self._futures: dict[int, tuple[Future[Any], Array | None]] = {}
-        self._keys: dict[int, set[str]] = {}
-        self.seconds: dict[str, float] = {}
-        self.value = np.empty((a.shape[0], b.shape[1]), a.dtype)
-        self.weights: Weights | None = None
-        self.error: float | None = None
-
-    def encode(self) -> None:
-        """Encode both operands straight into the lanes' buffers, or into our own where lanes have none."""
-        began = perf_counter()
-        for blocks, letter, shape, table, matrix in (
-            (self._left, "A", self._shapes[0], self._code.left, self._a),
-            (self._right, "B", self._shapes[1], self._code.right, self._b),
-        ):
-            for task in range(self._code.workers):
-                lane = self._engine.lanes[task % len(self._engine.lanes)]
-                shared = self._allocated(lane, self._key(letter, task), shape)
-                blocks.append(np.empty(shape, self._dtype) if shared is None else shared)
-                if shared is not None and letter == "B":
-                    self._placed.add((task, lane.rank, lane.epoch))
-            combine(table, matrix, blocks)
-        self.seconds["encode"] = perf_counter() - began
-
-    def start(self, compute: Compute, lane: Lane) -> "Future[Any]":
-        """Bring the task's blocks to this lane, unless they are there, and submit its product."""
-        task = compute.task
-        if (task, lane.rank, lane.epoch) not in self._placed:
-            lane.put(self._note(lane, self._key("A", task)), self._left[task])
-            lane.put(self._note(lane, self._key("B", task)), self._right[task])
-            self._placed.add((task, lane.rank, lane.epoch))
-        key = f"{self._key('C', task)}.{compute.attempt}"
-        answer = self._allocated(lane, key, self._shapes[2])
-        blocks = (Ref(self._key("A", task)), Ref(self._key("B", task)))
-        future = lane.submit(multiply, *blocks) if answer is None else lane.submit(multiply, *blocks, Ref(key))
-        self._futures[task] = (future, answer)
-        return future
-
-    def decode(self, tasks: tuple[int, ...]) -> Decoded:
-        """Form the product from these answers and measure it."""
-        began = perf_counter()
-        answers = {task: self._answer(task) for task in tasks}
-        self.weights = prepare(self._code, tasks, self._a.dtype)
-        self.weights.apply(answers, self._code.partition, self.value)
-        formed = perf_counter()
-        self.error = self.weights.expected_error if self._probe is None else self._probe.error(self.value)
-        self.seconds["decode"] = self.seconds.get("decode", 0.0) + formed - began
-        self.seconds["measure"] = self.seconds.get("measure", 0.0) + perf_counter() - formed
-        return Decoded(at=self._engine.clock.now(), error=None if self._probe is None else self.error)
-
-    def product(self, shape: tuple[int, ...], outcome: Outcome, seconds: dict[str, float]) -> Product:
-        """The result of a finished job."""
-        kind = "expected" if self._probe is None else "measured"
-        value = self.value.reshape(shape)
-        return Product(value, outcome.tasks, (), self.error, kind, outcome.reason, seconds, self._code, outcome.events)
-
-    def forget(self) -> None:
-        """Free every block of this product on every lane."""
-        for lane in self._engine.lanes:
-            lane.delete(*self._keys.get(lane.rank, ()))
-
-    def _answer(self, task: int) -> Array:
-        future, shared = self._futures[task]
-        answer: Array = future.result() if shared is None else shared
-        return answer
-
-    def _allocated(self, lane: Lane, key: str, shape: tuple[int, int]) -> Array | None:
-        return lane.alloc(self._note(lane, key), shape, self._dtype)
-
-    def _key(self, letter: str, task: int) -> str:
-        return f"{self._name}.{letter}{task}"
-
-    def _note(self, lane: Lane, key: str) -> str:
-        self._keys.setdefault(lane.rank, set()).add(key)
-        return key
+    value = exactly(given.a, given.b, call.rng, multiplied).reshape(given.shape)
+    return replace(products[-1], value=value, error=0.0, error_kind="exact")
 
 
 @contextmanager
@@ -271,7 +166,7 @@ def _nothing(given: Operands) -> Product:
     return Product(value, (), (), 0.0, "exact", "one operand has no entries: nothing to compute", {"total": 0.0}, None)
 
 
-def _judge(product: Product, run: _Settings) -> None:
+def _judge(product: Product, code: Code, tolerance: float | None) -> None:
     """Refuse what is not a number, and warn of what is less exact than it should be."""
     error, dtype = product.error, product.value.dtype
     if error is not None and not np.isfinite(error):
@@ -279,8 +174,8 @@ def _judge(product: Product, run: _Settings) -> None:
             f"the product is not finite: an answer among tasks {list(product.survivors)} holds NaN or infinity, or the "
             f"entries overflow {dtype}. Compute in a wider dtype, or clean A and B."
         )
-    usual = max(3 * run.code.design_error, float(np.sqrt(np.finfo(dtype).eps)))
-    limit = usual if run.tolerance is None else run.tolerance
+    usual = max(3 * code.design_error, float(np.sqrt(np.finfo(dtype).eps)))
+    limit = usual if tolerance is None else tolerance
     if error is not None and error > limit:
         warnings.warn(
             f"the product's {product.error_kind} relative error is {error:.1e}, above {limit:.1e}; {product.reason}. "

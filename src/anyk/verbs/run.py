@@ -1,4 +1,4 @@
-"""One coded product on an engine: encoded operands in, a job driven to its end, the decoded and measured product out."""
+"""One coded product on an engine: encoded operands in, a job driven to its end, the measured product out."""
 
 from collections.abc import Generator, Mapping
 from concurrent.futures import Future
@@ -10,12 +10,12 @@ from numpy.typing import NDArray
 
 from anyk.code import Code
 from anyk.decoding import prepare
-from anyk.engines.base import Engine, Lane
+from anyk.engines.base import Engine, Lane, Ref
 from anyk.engines.drive import Outcome, Watch, drive_stepwise
 from anyk.engines.work import multiply
 from anyk.errors import ClusterError
-from anyk.job import Job, State, StopRule
-from anyk.job.messages import Compute, Decoded
+from anyk.job import Job, State, Step, StopRule
+from anyk.job.messages import Compute, Decoded, Suspected
 from anyk.verbs.encoded import Encoded
 from anyk.verbs.product import Product
 from anyk.verbs.sufficiency import Tables
@@ -68,6 +68,7 @@ class Run:
         self._answer = settings.code.partition.result_block((value.shape[0], value.shape[1]))
         self._answers: dict[int, tuple[Future[Any], Array | None]] = {}
         self._keys: dict[int, set[str]] = {}
+        self._tasks: tuple[int, ...] = ()
         self._error: float | None = None
         self._seconds = {"decode": 0.0, "measure": 0.0}
 
@@ -86,10 +87,9 @@ class Run:
                 next(decodings)
             except StopIteration as end:
                 outcome: Outcome = end.value
-                collect = {"collect": outcome.seconds["collect"]}
-                return self._product(outcome.tasks, outcome.reason, {**seconds, **self._seconds, **collect}, outcome)
+                return self.product(outcome.reason, outcome.events, {**seconds, "collect": outcome.seconds["collect"]})
 
-    def decodings(self) -> Generator[Decoded, None, Outcome]:
+    def decodings(self) -> Generator[Decoded | Suspected, None, Outcome]:
         """Drive the job, pausing after each decoding, when ``value`` holds what was decoded.
 
         Raises:
@@ -116,6 +116,12 @@ class Run:
             raise ClusterError(outcome.reason)
         return outcome
 
+    def product(self, reason: str, events: tuple[Step, ...], seconds: Mapping[str, float]) -> Product:
+        """What the last decoding gave."""
+        kind = "expected" if self._gauge is None else "measured"
+        phases = {**seconds, **self._seconds}
+        return Product(self._value, self._tasks, (), self._error, kind, reason, phases, self._settings.code, events)
+
     def start(self, compute: Compute, lane: Lane) -> "Future[Any]":
         """Bring the task's blocks to this lane and submit its product, into shared memory where there is some."""
         left, right = self._left.bring(compute.task, lane), self._right.bring(compute.task, lane)
@@ -129,6 +135,7 @@ class Run:
     def decode(self, tasks: tuple[int, ...]) -> Decoded:
         """Form the product from these answers and measure it."""
         began = perf_counter()
+        self._tasks = tasks
         weights = prepare(self._settings.code, tasks, self._value.dtype)
         weights.apply({task: self._answer_of(task) for task in tasks}, self._settings.code.partition, self._value)
         formed = perf_counter()
