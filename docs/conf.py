@@ -16,6 +16,7 @@ release = tomllib.loads((HERE.parent / "pyproject.toml").read_text())["project"]
 
 extensions = [
     "fault_table",
+    "job_table",
     "myst_parser",
     "sphinx.ext.autodoc",
     "sphinx.ext.mathjax",
