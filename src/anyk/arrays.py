@@ -14,7 +14,7 @@ from numpy.typing import DTypeLike, NDArray
 Array = NDArray[Any]
 
 #: Bytes of the gathering buffer: small enough for a second-level cache, large enough to hide the loop around it.
-_BUFFER_BYTES = 1 << 20
+_BUFFER_BYTES = 1 << 21
 
 
 def combine(table: Array, matrix: Array, outs: Sequence[Array]) -> None:

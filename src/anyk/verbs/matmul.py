@@ -19,7 +19,7 @@ from anyk.engines.drive import Watch
 from anyk.errors import PrecisionError, PrecisionWarning
 from anyk.job import StopRule, first_threshold, until
 from anyk.probes import Probe
-from anyk.verbs.encoded import Encoded
+from anyk.verbs.blocks import drop_idle, encoded
 from anyk.verbs.integers import exactly
 from anyk.verbs.operands import Operands, operands
 from anyk.verbs.product import Product
@@ -110,24 +110,14 @@ class _Call:
 
 def _product(a: Array, b: Array, shape: tuple[int, ...], call: _Call) -> Product:
     began = perf_counter()
-    code, engine = call.settings.code, call.settings.engine
     probe = Probe.draw(a, b, call.rng) if call.verify else None
     probed = perf_counter()
-    dtype = code.coded_dtype(a.dtype)
-    left = Encoded(engine, code.left, code.partition.left_block(a.shape), dtype, "A")
-    right = Encoded(engine, code.right, code.partition.right_block(b.shape), dtype, "B")
-    try:
-        left.encode(a)
-        right.encode(b)
+    with encoded(call.settings.engine, call.settings.code, a, b) as blocks:
         seconds = {"probe": probed - began, "encode": perf_counter() - probed}
-        product = Run(call.settings, left, right, np.empty((a.shape[0], b.shape[1]), a.dtype), probe).finish(seconds)
-    finally:
-        left.forget()
-        right.forget()
-    product = replace(
-        product, value=product.value.reshape(shape), seconds={**product.seconds, "total": perf_counter() - began}
-    )
-    _judge(product, code, call.tolerance)
+        product = Run(call.settings, *blocks, (a.shape[0], b.shape[1]), a.dtype, probe).finish(seconds)
+    seconds = {**product.seconds, "total": perf_counter() - began}
+    product = replace(product, value=product.value.reshape(shape), seconds=seconds)
+    _judge(product, call.settings.code, call.tolerance)
     return product
 
 
@@ -152,6 +142,7 @@ def _opened(engine: "str | Engine | None", workers: Callable[[], int], code: Cod
     try:
         yield opened
     finally:
+        drop_idle(opened)
         opened.close()
 
 

@@ -1,22 +1,23 @@
 """One coded product on an engine: encoded operands in, a job driven to its end, the measured product out."""
 
-from collections.abc import Generator, Mapping
+from collections.abc import Callable, Generator, Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass
 from time import perf_counter
 from typing import Any, Protocol
 
+import numpy as np
 from numpy.typing import NDArray
 
 from anyk.code import Code
 from anyk.decoding import prepare
-from anyk.engines.base import Engine, Lane, Ref
+from anyk.engines.base import Engine, Lane
 from anyk.engines.drive import Outcome, Watch, drive_stepwise
 from anyk.engines.work import multiply
 from anyk.errors import ClusterError
 from anyk.job import Job, State, Step, StopRule
 from anyk.job.messages import Compute, Decoded, Suspected
-from anyk.verbs.encoded import Encoded
+from anyk.verbs.blocks import Blocks
 from anyk.verbs.product import Product
 from anyk.verbs.sufficiency import Tables
 
@@ -59,15 +60,29 @@ class Run:
         settings: how.
         left: encoded A.
         right: encoded B.
-        value: where the product goes, shape (height, width); overwritten by each decoding.
+        answers: buffers for the answers; their contents do not matter.
+        shape: of the product, (height, width).
+        dtype: of the product.
         gauge: measures each decoding; None: the expected error is reported.
+        multiply: what a worker does with its two blocks and the buffer of its answer.
     """
 
-    def __init__(self, settings: Settings, left: Encoded, right: Encoded, value: Array, gauge: Gauge | None) -> None:
-        self._settings, self._left, self._right, self._value, self._gauge = settings, left, right, value, gauge
-        self._answer = settings.code.partition.result_block((value.shape[0], value.shape[1]))
-        self._answers: dict[int, tuple[Future[Any], Array | None]] = {}
-        self._keys: dict[int, set[str]] = {}
+    def __init__(
+        self,
+        settings: Settings,
+        left: Blocks,
+        right: Blocks,
+        answers: Blocks,
+        shape: tuple[int, int],
+        dtype: np.dtype[Any],
+        gauge: Gauge | None,
+        multiply: Callable[..., Any] = multiply,
+    ) -> None:
+        self._settings, self._left, self._right, self._answers = settings, left, right, answers
+        self._shape, self._dtype, self._gauge, self._multiply = shape, dtype, gauge, multiply
+        self._futures: dict[int, Future[Any]] = {}
+        self._strayed: set[int] = set()
+        self._value = np.empty(0, dtype)
         self._tasks: tuple[int, ...] = ()
         self._error: float | None = None
         self._seconds = {"decode": 0.0, "measure": 0.0}
@@ -90,13 +105,13 @@ class Run:
                 return self.product(outcome.reason, outcome.events, {**seconds, "collect": outcome.seconds["collect"]})
 
     def decodings(self) -> Generator[Decoded | Suspected, None, Outcome]:
-        """Drive the job, pausing after each decoding, when ``value`` holds what was decoded.
+        """Drive the job, pausing after each decoding; `product` then tells what it gave.
 
         Raises:
             ClusterError: there will be no product, and why.
         """
         code, engine, settings = self._settings.code, self._settings.engine, self._settings
-        tables = Tables(code, self._value.dtype)
+        tables = Tables(code, self._dtype)
         job = Job(
             code.workers,
             len(engine.lanes),
@@ -110,8 +125,8 @@ class Run:
         try:
             outcome = yield from drive_stepwise(job, engine, self, watch=settings.watch)
         finally:
-            for lane in engine.lanes:
-                lane.delete(*self._keys.get(lane.rank, ()))
+            for task in self._strayed:
+                self._answers.retire(task)
         if outcome.state is not State.DONE:
             raise ClusterError(outcome.reason)
         return outcome
@@ -124,27 +139,27 @@ class Run:
 
     def start(self, compute: Compute, lane: Lane) -> "Future[Any]":
         """Bring the task's blocks to this lane and submit its product, into shared memory where there is some."""
-        left, right = self._left.bring(compute.task, lane), self._right.bring(compute.task, lane)
-        key = f"answer {id(self)}.{compute.task}.{compute.attempt}"
-        self._keys.setdefault(lane.rank, set()).add(key)
-        shared = lane.alloc(key, self._answer, self._left.dtype)
-        future = lane.submit(multiply, left, right) if shared is None else lane.submit(multiply, left, right, Ref(key))
-        self._answers[compute.task] = future, shared
-        return future
+        task = compute.task
+        blocks = [self._left.bring(task, lane), self._right.bring(task, lane)]
+        if self._answers.are_shared:
+            blocks.append(self._answers.bring(task, lane))
+            if lane is not self._answers.home(task):
+                self._strayed.add(task)
+        self._futures[task] = lane.submit(self._multiply, *blocks)
+        return self._futures[task]
 
     def decode(self, tasks: tuple[int, ...]) -> Decoded:
-        """Form the product from these answers and measure it."""
+        """Form the product from these answers, in an array of its own, and measure it."""
         began = perf_counter()
-        self._tasks = tasks
-        weights = prepare(self._settings.code, tasks, self._value.dtype)
-        weights.apply({task: self._answer_of(task) for task in tasks}, self._settings.code.partition, self._value)
+        self._tasks, self._value = tasks, np.empty(self._shape, self._dtype)
+        weights = prepare(self._settings.code, tasks, self._dtype)
+        weights.apply({task: self._answer(task) for task in tasks}, self._settings.code.partition, self._value)
         formed = perf_counter()
         self._error = weights.expected_error if self._gauge is None else self._gauge.error(self._value)
         self._seconds["decode"] += formed - began
         self._seconds["measure"] += perf_counter() - formed
         return Decoded(at=formed, error=None if self._gauge is None else self._error)
 
-    def _answer_of(self, task: int) -> Array:
-        future, shared = self._answers[task]
-        answer: Array = future.result() if shared is None else shared
+    def _answer(self, task: int) -> Array:
+        answer: Array = self._answers.arrays[task] if self._answers.are_shared else self._futures[task].result()
         return answer

@@ -27,9 +27,13 @@ class Tables:
 
     def sufficient(self, tasks: tuple[int, ...]) -> bool:
         """Whether these answers decode."""
-        enough = len(tasks) >= self.code.recovery_threshold
+        return self.expected_error(tasks) <= self.limit(len(tasks))
+
+    def limit(self, answers: int) -> float:
+        """Up to this expected error a set of so many answers counts as decoding."""
+        enough = answers >= self.code.recovery_threshold
         useful = max(WORST_USEFUL_ERROR, 2 * self.code.design_error)
-        return self.expected_error(tasks) <= (useful if enough else _LUCKY * product_error(self.dtype))
+        return useful if enough else _LUCKY * product_error(self.dtype)
 
     @property
     def fewest(self) -> int:
