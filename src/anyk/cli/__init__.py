@@ -1,0 +1,37 @@
+"""The command line: one command per file, and `main`, which turns every error into one line and an exit status.
+
+Click and Rich are used here and nowhere else.
+"""
+
+import click
+
+from anyk.cli.codes import codes
+from anyk.cli.commands import Commands
+from anyk.cli.matmul import matmul
+from anyk.cli.show import show
+
+__all__ = ["main"]
+
+
+_EXAMPLES = (
+    "anyk demo",
+    "anyk codes",
+    "anyk show matdot --inner 4 --workers 10",
+    "anyk matmul A.npy B.npy -o C.npy --code matdot --inner 4 --workers 10",
+)
+
+
+@click.group(
+    cls=Commands, examples=_EXAMPLES, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100}
+)
+@click.version_option(package_name="anyk", message="%(prog)s %(version)s")
+def main() -> None:
+    """Matrix products on P workers, recovered from any k of their answers.
+
+    Exit status: 0 done, 1 a check failed, 2 wrong input or usage, 3 too few answers, 4 too little precision, 130
+    stopped by Ctrl-C. With ANYK_DEBUG=1 errors come with their traceback.
+    """
+
+
+for command in (matmul, codes, show):
+    main.add_command(command)

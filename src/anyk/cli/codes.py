@@ -1,0 +1,60 @@
+"""``anyk codes``: the catalogue as a table."""
+
+import inspect
+import json
+
+import click
+from rich.table import Table
+
+from anyk.cli.code_options import example, parameters
+from anyk.cli.commands import Examples
+from anyk.cli.streams import say
+from anyk.codes import CATALOGUE, Family
+
+_EXAMPLES = (
+    "anyk codes",
+    "anyk codes --json",
+    "anyk show generalized_polydot --rows 2 --inner 2 --cols 2 --workers 12",
+)
+
+
+@click.command(cls=Examples, short_help="List the code families.", examples=_EXAMPLES)
+@click.option("--json", "is_json", is_flag=True, help="Exactly one JSON object on stdout.")
+def codes(is_json: bool) -> None:
+    """List the code families: parameters, answers needed, what each is for."""
+    if is_json:
+        click.echo(json.dumps({"codes": [_described(name, family) for name, family in CATALOGUE.items()]}, indent=2))
+    else:
+        say(_table())
+
+
+def _table() -> Table:
+    table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
+    table.add_column("code", style="bold", no_wrap=True)
+    table.add_column("parameters", overflow="fold")
+    table.add_column("answers needed", no_wrap=True)
+    table.add_column("what it is", overflow="fold", ratio=1)
+    for name, family in CATALOGUE.items():
+        table.add_row(name, ", ".join(_shown(family)), family.threshold, family.description)
+    return table
+
+
+def _shown(family: Family) -> list[str]:
+    """Parameters a user gives; those with a default in brackets."""
+    wanted = (each for name, each in family.parameters.items() if name in parameters())
+    return [each.name if each.default is inspect.Parameter.empty else f"({each.name})" for each in wanted]
+
+
+def _described(name: str, family: Family) -> dict[str, object]:
+    wanted = {key: each for key, each in family.parameters.items() if key in parameters()}
+    return {
+        "name": name,
+        "description": family.description,
+        "recovery_threshold": family.threshold,
+        "parameters": [
+            {"name": key, "required": each.default is inspect.Parameter.empty}
+            | ({} if each.default is inspect.Parameter.empty else {"default": each.default})
+            for key, each in wanted.items()
+        ],
+        "example": example(name),
+    }

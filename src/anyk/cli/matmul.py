@@ -1,0 +1,126 @@
+"""``anyk matmul``: files in, a file out, and who answered."""
+
+import warnings
+from typing import Any
+
+import click
+
+import anyk
+from anyk import codes, engines, faults
+from anyk.cli import files
+from anyk.cli.code_options import CodeName, build, code_options, required, take
+from anyk.cli.commands import Examples
+from anyk.cli.progress import Progress
+from anyk.cli.report import as_json, report
+from anyk.cli.streams import say, tell
+from anyk.code import Code
+from anyk.engines import Engine
+from anyk.errors import InputError
+from anyk.verbs import Product
+
+_SECONDS = click.FloatRange(min=0, min_open=True)
+
+
+_EXAMPLES = (
+    "anyk matmul A.npy B.npy -o C.npy --code matdot --inner 4 --workers 10",
+    "anyk matmul A.npy B.npy -o C.npy --workers 10 --stragglers 3",
+    "anyk matmul data.npz:A data.npz:B -o C.npz:C --workers 8 --stragglers 2 --timeout 60",
+    "anyk matmul A.mtx B.mtx -o C.mtx --code polynomial --rows 2 --cols 2 --workers 6 --json",
+    "anyk matmul A.npy B.npy --code matdot --inner 4 --workers 10 --faults slow-node --unit 0.5",
+)
+
+
+@click.command(cls=Examples, short_help="Multiply the matrices in two files.", examples=_EXAMPLES)
+@click.argument("a", metavar="A")
+@click.argument("b", metavar="B")
+@click.option("-o", "--output", metavar="FILE", help="Where C goes; an old file is replaced whole or not at all.")
+@click.option("--code", type=CodeName(), help="A family (see `anyk codes`) or a saved code. Default: a simple rule.")
+@code_options
+@click.option("--stragglers", type=click.IntRange(0), help="Without --code: how many answers may be missing.")
+@click.option("--engine", metavar="NAME[:N]", default="processes", show_default=True, help="Who computes.")
+@click.option("--timeout", type=_SECONDS, metavar="SECONDS", help="Give up after this time.")
+@click.option("--deadline", type=_SECONDS, metavar="SECONDS", help="Take the best answer there is at this time.")
+@click.option("--tolerance", type=_SECONDS, metavar="ERROR", help="Take the earliest answer with this relative error.")
+@click.option("--retries", type=click.IntRange(0), default=1, show_default=True, help="Repeats of a lost task.")
+@click.option("--faults", "model", metavar="PRESET[:…]", help=f"Injected faults: {', '.join(faults.PRESETS)}.")
+@click.option("--unit", type=_SECONDS, default=1.0, show_default=True, help="Seconds of a task time in --faults.")
+@click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Of tables, faults and probes.")
+@click.option("--json", "is_json", is_flag=True, help="Exactly one JSON object on stdout.")
+@click.option("--quiet", "-q", is_flag=True, help="No report.")
+def matmul(a: str, b: str, output: str | None, is_json: bool, quiet: bool, **options: Any) -> None:
+    """Multiply the matrices in files A and B, recovered from any k of P workers' answers.
+
+    Files are .npy, .npz (file.npz:name where it holds several arrays), Matrix Market .mtx and .mtx.gz; the output's
+    format follows its name. Integers are multiplied exactly. The reported error is measured.
+    """
+    if output is not None:
+        files.ensure_writable(output)
+    left, right = (_loaded(text) for text in (a, b))
+    code = _code(options, dtype=str(left.dtype if left.dtype == right.dtype else "float64"))
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        product = _multiplied(left, right, code, options, quiet)
+    told = [str(each.message) for each in caught]
+    for line in told:
+        tell(f"warning: {line}")
+    if output is not None:
+        files.write(output, product.value)
+    if is_json:
+        click.echo(as_json(product, output, told))
+    elif not quiet:
+        say(report(product, output))
+
+
+def _loaded(text: str) -> files.Array:
+    loaded = files.read(text)
+    if loaded.note:
+        tell(f"note: {loaded.note}")
+    return loaded.matrix
+
+
+def _code(options: dict[str, Any], dtype: str) -> Code | None:
+    """The code asked for; None: the rule decides, from --workers and --stragglers."""
+    name, stragglers = options.pop("code"), options["stragglers"]
+    given = take(options)
+    if name is not None:
+        if stragglers is not None:
+            raise InputError("`--stragglers` chooses a code where --code names none. With --code, add --workers.")
+        return build(name, given, seed=options["seed"], dtype=dtype)
+    options["workers"] = given.pop("workers", None)
+    if given:
+        families = [family for family in codes.CATALOGUE if set(given) <= set(required(family))]
+        raise InputError(
+            f"`{' '.join('--' + key for key in given)}` describes a code, and --code names none. "
+            f"Add --code, for example --code {(families or ['matdot'])[-1]}."
+        )
+    return None
+
+
+def _multiplied(
+    left: files.Array, right: files.Array, code: Code | None, options: dict[str, Any], quiet: bool
+) -> Product:
+    needed = None if code is None else code.recovery_threshold
+    with _engine(code, options) as engine, Progress(engine.clock.now, needed, quiet) as progress:
+        return anyk.matmul(
+            left,
+            right,
+            code,
+            workers=options.get("workers"),
+            stragglers=options["stragglers"] or 0,
+            tolerance=options["tolerance"],
+            engine=engine,
+            stop=None if options["deadline"] is None else anyk.deadline(options["deadline"]),
+            timeout=options["timeout"],
+            retries=options["retries"],
+            rng=options["seed"],
+            watch=progress.see,
+        )
+
+
+def _engine(code: Code | None, options: dict[str, Any]) -> Any:  # Any: an engine that is also a context manager
+    """The engine asked for, with its faults; as many workers as the code has tasks, unless the name says otherwise."""
+    spare = options["stragglers"] or 0
+    workers = code.workers if code else options["workers"] or max(2, engines.cores()) + spare
+    model = None if options["model"] is None else faults.preset(options["model"], unit_seconds=options["unit"])
+    opened: Engine = engines.open(options["engine"], faults=model, seed=options["seed"], workers=workers)
+    return opened
