@@ -4,13 +4,12 @@ A lane sends at most `WINDOW` messages ahead and keeps the rest, so that a stopp
 cancelled work never leaves the master. The worker answers every message once and in order; the head of what was sent is
 what it is doing.
 
-Any thread may call the verbs. Answers, deaths and deadlines are handled in the keeper's thread alone. The lock guards
+Any thread may call the verbs. Answers, deaths and deadlines are handled in the keeper's loop alone. The lock guards
 the fields; futures are settled outside it, since their callbacks may call back.
 """
 
 import contextlib
 import os
-import pickle
 import signal
 import socket
 import threading
@@ -27,8 +26,9 @@ import numpy as np
 from anyk.engines import memory, work
 from anyk.engines.base import Array, WorkerLost
 from anyk.engines.channel import Channel, Frame, Op, pack, unpack
+from anyk.engines.loop import Loop
 from anyk.engines.memory import Descriptor
-from anyk.errors import InputError
+from anyk.errors import AnykError, InputError
 from anyk.faults.base import Fate
 
 T = TypeVar("T")
@@ -39,27 +39,21 @@ WINDOW = 64
 FLAGS = 4096
 
 
-class Post(Protocol):
-    """What a lane asks of its keeper."""
+class Keeps(Protocol):
+    """What a lane needs of its keeper; all but ``loop`` for the loop's thread."""
 
-    def soon(self, action: Callable[[], None], /) -> None:
-        """Run an action in the keeper's thread; from any thread."""
-        ...
-
-    def later(self, seconds: float, action: Callable[[], None], /) -> None:
-        """Run an action in the keeper's thread after some time; from any thread."""
-        ...
+    loop: Loop
 
     def watch(self, lane: "ProcessLane", /) -> None:
-        """Call ``lane.writable`` too as long as ``lane.writing``; in the keeper's thread."""
+        """Call ``lane.writable`` too as long as ``lane.writing``."""
         ...
 
     def lost(self, lane: "ProcessLane", cause: str, /) -> None:
-        """End a lane; in the keeper's thread."""
+        """End a lane."""
         ...
 
     def overdue(self, lane: "ProcessLane", seconds: float, /) -> None:
-        """Replace a lane whose worker does not answer a cancel; in the keeper's thread."""
+        """Replace a lane whose worker does not answer a cancel."""
         ...
 
 
@@ -78,8 +72,8 @@ class ProcessLane:
     Args:
         rank: position in the code.
         epoch: incarnation.
-        end: the socket to the worker, non-blocking.
-        post: the keeper.
+        end: the socket to the worker.
+        keeper: what hears it.
         fate: decides what happens to the next piece of work, or None for nothing ever.
         grace_seconds: how long a cancelled piece of work may go on before its worker is replaced.
     """
@@ -89,7 +83,7 @@ class ProcessLane:
         rank: int,
         epoch: int,
         end: socket.socket,
-        post: Post,
+        keeper: Keeps,
         fate: Callable[[], Fate] | None,
         grace_seconds: float,
     ) -> None:
@@ -99,8 +93,9 @@ class ProcessLane:
         self.born = threading.Event()
         #: Whether the socket is full and the keeper shall tell when it is not.
         self.writing = False
+        end.setblocking(False)
         self.channel = Channel(end)
-        self._post, self._fate, self._grace = post, fate, grace_seconds
+        self._keeper, self._fate, self._grace = keeper, fate, grace_seconds
         self._lock = threading.RLock()
         self._waiting: OrderedDict[Future[Any], Frame] = OrderedDict()
         self._sent: OrderedDict[Future[Any], Errand] = OrderedDict()
@@ -154,11 +149,14 @@ class ProcessLane:
                 f"`submit({_name(fn)})`: a worker cannot import {_name(fn)} from a script's `__main__`. Move it into a "
                 "module."
             )
-        fate = Fate() if self._fate is None else self._fate()
-        work_and_args = (fn, args) if fate == Fate() else (work.suffer, (fate, fn, *args))
+        message = fn, args, out
+        if self._fate is not None and (fate := self._fate()) != Fate():
+            message = work.suffer, (fate, fn, *args), out
         try:
-            return self._give(Op.RUN, (*work_and_args, out))
-        except (pickle.PicklingError, AttributeError, TypeError) as error:
+            return self._give(Op.RUN, message)
+        except AnykError:
+            raise
+        except Exception as error:  # whatever pickling the caller's objects raises
             raise InputError(
                 f"`submit({_name(fn)}, …)` cannot be sent to a worker: {error}. The function must be importable by "
                 "name, and the arguments picklable."
@@ -224,10 +222,10 @@ class ProcessLane:
             return  # The keeper sees the end of the socket and does the rest.
         except OSError as error:
             cause = f"nothing more could be sent: {error}"
-            self._post.soon(lambda: self._post.lost(self, cause))
+            self._keeper.loop.soon(lambda: self._keeper.lost(self, cause))
         if self.channel.backlog and not self.writing:
             self.writing = True
-            self._post.soon(lambda: self._post.watch(self))
+            self._keeper.loop.soon(lambda: self._keeper.watch(self))
 
     def _flag(self, future: Future[Any], errand: Errand) -> Literal["flagged", "running"]:
         if not errand.is_work:
@@ -235,7 +233,7 @@ class ProcessLane:
         if errand.flagged_at is None:
             errand.flagged_at = time.monotonic()
             self._flags[errand.seq % FLAGS] = 1
-            self._post.later(self._grace, lambda: self._check(future))
+            self._keeper.loop.later(self._grace, lambda: self._check(future))
         return "flagged"
 
     def _slay(self) -> None:
@@ -246,7 +244,7 @@ class ProcessLane:
                 else:
                     os.kill(self.pid, signal.SIGKILL)
 
-    # --- events, in the keeper's thread -------------------------------------------------------------------------------
+    # --- events, in the loop's thread ---------------------------------------------------------------------------------
 
     def arrive(self, pid: int, handle: Descriptor | None) -> None:
         """The worker runs."""
@@ -274,7 +272,7 @@ class ProcessLane:
                 self.channel.flush()
             self._send()
             self.writing = self.channel.backlog
-            self._post.watch(self)
+            self._keeper.watch(self)
 
     def _accept(self, frame: Frame) -> None:
         with self._lock:
@@ -294,10 +292,10 @@ class ProcessLane:
             is_excused = any(each.is_work and each.flagged_at is None for each in ahead)
             quiet = time.monotonic() - max(errand.flagged_at, self._heard_at)
         if not is_excused and quiet >= self._grace:
-            self._post.overdue(self, quiet)
+            self._keeper.overdue(self, quiet)
         else:
             wait = self._grace if is_excused else self._grace - quiet
-            self._post.later(max(wait, 0.01), lambda: self._check(future))
+            self._keeper.loop.later(max(wait, 0.01), lambda: self._check(future))
 
     def bury(self, cause: str) -> None:
         """Kill the worker if it still lives, and fail everything it owed."""

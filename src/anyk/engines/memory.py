@@ -7,8 +7,8 @@ also after SIGKILL. Arrays over a segment hold it by their ``base``, so `behind`
 
 import mmap
 import os
+import sys
 import tempfile
-import threading
 import weakref
 from typing import Any, Self
 
@@ -57,7 +57,10 @@ class Segment(mmap.mmap):
 
     def __new__(cls, descriptor: Descriptor, nbytes: int) -> Self:
         """Map ``nbytes`` bytes of ``descriptor``, at least 1."""
-        self = super().__new__(cls, descriptor.fileno(), nbytes)
+        if sys.version_info >= (3, 13):
+            self = super().__new__(cls, descriptor.fileno(), nbytes, trackfd=False)
+        else:
+            self = super().__new__(cls, descriptor.fileno(), nbytes)  # which holds a descriptor of its own, too
         self.descriptor = descriptor
         self.address = np.ndarray(1, np.uint8, buffer=self).ctypes.data
         return self
@@ -69,9 +72,9 @@ class Segment(mmap.mmap):
         return np.ndarray(shape, dtype, buffer=self, offset=offset, strides=strides)
 
 
-# Segments mapped in this process by (device, inode), so that one that comes back is not mapped twice.
+# Segments mapped in this process by (device, inode), so that one that comes back is not mapped twice. (Two threads may
+# still do that at once; it does no harm.)
 _mapped: "weakref.WeakValueDictionary[tuple[int, int], Segment]" = weakref.WeakValueDictionary()
-_lock = threading.Lock()
 
 
 def allocate(nbytes: int) -> Segment:
@@ -120,11 +123,10 @@ def behind(array: Array) -> tuple[Segment, int] | None:
 def _map(descriptor: Descriptor, size: int) -> Segment:
     status = os.fstat(descriptor.fileno())
     key = status.st_dev, status.st_ino
-    with _lock:
-        segment = _mapped.get(key)
-        if segment is None:
-            segment = _mapped[key] = Segment(descriptor, size)
-        return segment
+    segment = _mapped.get(key)
+    if segment is None:
+        segment = _mapped[key] = Segment(descriptor, size)
+    return segment
 
 
 def _anonymous_file() -> int:

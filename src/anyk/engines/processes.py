@@ -67,9 +67,9 @@ class ProcessEngine:
         self.threads_per_worker = threads_per_worker or max(1, cores() // workers)
         self._keeper = keeper = Keeper(workers, faults, self.threads_per_worker, grace_seconds)
         # Not at exit: there the keepers' own hook also waits until all is gone.
-        weakref.finalize(self, keeper.stop).atexit = False
+        weakref.finalize(self, keeper.loop.stop).atexit = False
         try:
-            for lane in keeper.ask(lambda: [keeper.hatch(rank) for rank in range(workers)]):
+            for lane in keeper.loop.ask(lambda: [keeper.hatch(rank) for rank in range(workers)]):
                 _await_birth(lane)
         except BaseException:
             self.close()
@@ -92,15 +92,14 @@ class ProcessEngine:
             ClusterError: no new worker could be started, or the engine is closed.
         """
         keeper = self._keeper
-        lane = keeper.ask(lambda: keeper.hatch(rank))
-        if keeper.is_inside():
+        lane = keeper.loop.ask(lambda: keeper.hatch(rank))
+        if keeper.loop.is_inside():
             return lane
-        try:
-            _await_birth(lane)
-        except ClusterError:
+        lane.born.wait(BIRTH_SECONDS)
+        if not lane.alive:
             # The zygote died before or while it forked; a new one is started at the second request.
-            lane = keeper.ask(lambda: keeper.hatch(rank))
-            _await_birth(lane)
+            lane = keeper.loop.ask(lambda: keeper.hatch(rank))
+        _await_birth(lane)
         return lane
 
     def subscribe(self, callback: Callable[[News], None], /) -> Callable[[], None]:
@@ -117,8 +116,8 @@ class ProcessEngine:
         """
         if not kill:
             wait([future for lane in self.lanes for future in lane.pending()])
-        self._keeper.stop()
-        self._keeper.join()
+        self._keeper.loop.stop()
+        self._keeper.loop.join()
 
     def __enter__(self) -> Self:
         return self

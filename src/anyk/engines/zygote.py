@@ -76,6 +76,7 @@ class Nursery:
         Raises:
             OSError: the zygote is gone.
         """
+        self._process.send_signal(signal.SIGCONT)  # should somebody have stopped it
         self.channel.send(pack(Op.FORK, 0, (rank, epoch)).beside(end))
 
     def abandon(self) -> None:
@@ -87,7 +88,7 @@ class Nursery:
     def close(self) -> None:
         """End the zygote and with it every worker; returns when it is gone."""
         self.channel.close()
-        self._process.send_signal(signal.SIGCONT)  # should somebody have stopped it
+        self._process.send_signal(signal.SIGCONT)
         try:
             self._process.wait(0.5)
         except subprocess.TimeoutExpired:
