@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
@@ -19,6 +19,9 @@ from anyk.weights import Solution, System, product_error, survivor_sets
 
 #: A family refuses tables whose random survivor sets are expected to miss this relative error.
 WORST_USEFUL_ERROR = 1e-3
+
+#: Tables may miss what their positions promise by this many roundings (good ones: below 1).
+_MISFIT = 100.0
 
 _FORMAT = 1
 
@@ -42,7 +45,8 @@ class Code:
         reference: where the code comes from.
 
     Raises:
-        CodeError: tables that do not fit the partition or each other, are not finite, or thresholds beyond the tasks.
+        CodeError: tables that do not fit the partition, each other or the positions, are not finite, or thresholds
+            beyond the tasks.
 
     >>> import anyk
     >>> anyk.codes.matdot(inner=3, workers=8)
@@ -71,11 +75,30 @@ class Code:
             raise CodeError(f"{self.name}: tables of shape {left.shape} and {right.shape} do not fit partition {cut}.")
         if not (np.isfinite(left).all() and np.isfinite(right).all()):
             raise CodeError(f"{self.name}: encoding coefficients must be finite numbers.")
-        if not 1 <= self.recovery_threshold <= self.exact_threshold <= self.workers:
+        thresholds = (self.recovery_threshold, self.exact_threshold)
+        if not (all(type(each) is int for each in thresholds) and 1 <= thresholds[0] <= thresholds[1] <= self.workers):
             raise CodeError(
                 f"{self.name}: thresholds {self.recovery_threshold} (recovery) and {self.exact_threshold} (exact) must "
-                f"rise and lie between 1 and the {self.workers} tasks. Use more workers or a coarser partition."
+                f"be integers that rise and lie between 1 and the {self.workers} tasks. Use more workers or a coarser "
+                "partition."
             )
+        if self.positions is not None:
+            self._check_positions(np.array(self.positions))
+
+    def _check_positions(self, positions: NDArray[Any]) -> None:
+        """Weights will be read off the positions alone, so tables that do not belong to them must not pass."""
+        if positions.shape != (self.workers,) or sorted(positions) != [*range(self.workers)]:
+            raise CodeError(f"{self.name}: positions must hold each of 0 … {self.workers - 1} once.")
+        positions = positions.astype(np.intp)
+        positions.flags.writeable = False
+        object.__setattr__(self, "positions", positions)
+        with np.errstate(all="ignore"):
+            if np.iscomplexobj(self.left) or not self._system.misfit() < _MISFIT:
+                raise CodeError(f"{self.name}: the tables are not the trigonometric ones of these positions.")
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickle the arguments alone: a copy is checked and unchangeable too, and carries nothing remembered."""
+        return type(self), tuple(getattr(self, each.name) for each in fields(self) if each.init)
 
     # --- what follows from the tables ---------------------------------------------------------------------------------
 
@@ -326,8 +349,10 @@ def _listed(table: NDArray[Any]) -> Any:
 
 
 def _unlisted(text: Any) -> NDArray[Any]:
-    return (
-        np.array(text["real"]) + 1j * np.array(text["imag"])
-        if isinstance(text, dict)
-        else np.array(text, dtype=np.float64)
-    )
+    if not isinstance(text, dict):
+        return np.array(text, dtype=np.float64)
+    real, imag = (np.array(text[part], dtype=np.float64) for part in ("real", "imag"))
+    # Part by part: an addition would lose the sign of zeros.
+    table = np.empty(np.broadcast_shapes(real.shape, imag.shape), np.complex128)
+    table.real, table.imag = real, imag
+    return table

@@ -38,8 +38,9 @@ PRODUCT_ERROR_EPSILONS = 1.5
 #: Expected errors below this come from an exact decoding and cannot gain from weighing noise against residual.
 _CLEARLY_EXACT = 1e-6
 
-#: A pseudo-inverse leaves a residual of rounding times its condition; each refinement takes that factor off again.
-_REFINEMENTS = 3
+#: A pseudo-inverse applied once leaves about the residual of one rounding of the answers, a second time five times
+#: less; a third gains nothing more (measured up to 155 tasks, the contiguous sets included).
+_REFINEMENTS = 2
 
 #: Systems up to this many multiplications are solved in extended precision.
 _EXTENDED_WORK = 2e7
@@ -103,8 +104,9 @@ class System:
         self._left, self._right, self._frame = left, right, frame
         rows, inner, cols = left.shape[0], left.shape[1], right.shape[1]
         self._scale = float(np.sqrt(rows * inner * cols))
-        #: Norm of each task's tables: answers divided by it have the weights of this system.
-        self.norms = np.linalg.norm(left, axis=(0, 1)) * np.linalg.norm(right, axis=(0, 1))
+        norms = np.linalg.norm(left, axis=(0, 1)) * np.linalg.norm(right, axis=(0, 1))
+        #: Norm of each task's tables: answers divided by it have the weights of this system (1 for useless tasks).
+        self.norms = np.where(norms > 0, norms, 1.0)
 
     def solve(self, sets: ArrayLike, noise: float) -> Solution:
         """Ridge weights of survivor sets of one size.
@@ -152,8 +154,31 @@ class System:
             correction -= inverse @ unsolved
             unsolved = full[missing] + system @ correction
         weights = full[sets] + checks[sets] @ correction
-        residual = np.linalg.norm(unsolved, axis=(1, 2))
+        residual = np.linalg.norm(self._combined(missing, unsolved), axis=(1, 2))
         return Solution(weights, residual / self._scale, np.linalg.norm(weights, axis=(1, 2)) / self._scale)
+
+    def _combined(self, tasks: Sets, weights: Table) -> Table:
+        """M_E u for weights u (S, |E|, c) on the tasks E (S, |E|) of each set; shape (S, c, rows of M)."""
+        left = np.moveaxis(self._left.reshape(-1, self._left.shape[2])[:, tasks], 0, 1)
+        right = np.moveaxis((self._right / self.norms).reshape(-1, self._right.shape[2])[:, tasks], 0, 1)
+        # sum_w u_w left_w (x) right_w, one product of small matrices per set and column of weights
+        sums = (left[:, None] * weights.swapaxes(1, 2)[:, :, None]) @ right[:, None].swapaxes(2, 3)
+        return sums.reshape(*sums.shape[:2], -1)
+
+    def misfit(self) -> float:
+        """How far the tables are from what their frame promises, in units of rounding: below 1 for good ones.
+
+        Promised are M d_all = T, and that no task can tell the parity checks, M N = 0; both are asked of one random
+        combination.
+        """
+        assert self._frame is not None
+        draw, everyone, checks = np.random.default_rng(0), np.arange(self._left.shape[2])[None], self._frame[1]
+        mixed = draw.standard_normal((self._target.shape[1], 1)) / self._scale
+        junk = draw.standard_normal((checks.shape[1], 1)) / max(1, checks.shape[1]) ** 0.5
+        wrong = self._combined(everyone, (self._weights_of_all @ mixed)[None])[0, 0] - self._target @ mixed[:, 0]
+        told = self._combined(everyone, (checks @ junk)[None])
+        rounding = np.finfo(np.float64).eps * np.sqrt(self._left.shape[2])
+        return float(np.hypot(np.linalg.norm(wrong), np.linalg.norm(told)) / rounding)
 
     def _better(self, exact: Solution, sets: Sets, doubtful: NDArray[np.bool_], noise: float) -> Solution:
         """Where exact decoding is noisy or impossible, take the ridge weights if they are expected to do better."""
