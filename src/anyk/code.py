@@ -283,7 +283,7 @@ class Code:
         """
         try:
             return cls._parsed(json.loads(Path(path).read_text(encoding="utf-8")))
-        except (OSError, ValueError, KeyError, TypeError) as problem:
+        except (OSError, ValueError, KeyError, TypeError, OverflowError, RecursionError) as problem:
             raise InputError(f"Code.load({str(path)!r}) found no readable code there: {problem}") from problem
 
     @classmethod
