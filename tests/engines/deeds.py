@@ -1,11 +1,13 @@
 """Work for worker processes; in a module, so that workers can import it by name."""
 
+import contextlib
 import os
 import random
 import signal
 import sys
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, NoReturn
 
 import numpy as np
@@ -122,9 +124,7 @@ def ignores_interrupts() -> bool:
 
 def open_descriptors() -> list[str]:
     found = []
-    for number in os.listdir("/proc/self/fd"):
-        try:
-            found.append(os.readlink(f"/proc/self/fd/{number}"))
-        except OSError:
-            pass
+    for link in Path("/proc/self/fd").iterdir():
+        with contextlib.suppress(OSError):  # the listing's own
+            found.append(str(link.readlink()))
     return found

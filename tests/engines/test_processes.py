@@ -18,6 +18,7 @@ from anyk.engines.base import Cancelled, Joined, Lost, Ref, Slow, WorkerLost
 from anyk.engines.processes import ProcessEngine
 from anyk.engines.work import multiply
 from anyk.errors import ClusterError, InputError
+from anyk.faults.base import Fate
 from tests.engines import deeds
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(60)]
@@ -38,6 +39,10 @@ def state_of(pid: int) -> str:
 def is_running(pid: int) -> bool:
     """Zombies do not count: where their parent was killed, they wait for the machine's init."""
     return state_of(pid) not in ("", "Z")
+
+
+def files(directory: str) -> list[str]:
+    return sorted(each.name for each in Path(directory).iterdir())
 
 
 def until(condition) -> None:
@@ -243,14 +248,14 @@ def test_deleted_and_unknown_blocks_are_missed_by_name(lane):
 def test_deleted_blocks_are_freed_on_both_sides(lane):
     lane.delete(*"abxy", "big", "block", "buffer", "ones", "part")
     gc.collect()
-    before = lane.submit(deeds.open_descriptors).result(LONG), len(os.listdir("/proc/self/fd"))
+    before = lane.submit(deeds.open_descriptors).result(LONG), files("/proc/self/fd")
     for _ in range(5):
         lane.alloc("x", (100_000,), float)[...] = 1.0
         lane.put("y", np.ones(100_000))
         lane.submit(deeds.ones, 100_000).result(LONG)
     lane.delete("x", "y")
 
-    after = lane.submit(deeds.open_descriptors).result(LONG), len(os.listdir("/proc/self/fd"))
+    after = lane.submit(deeds.open_descriptors).result(LONG), files("/proc/self/fd")
     assert sorted(after[0]) == sorted(before[0])
     assert after[1] == before[1]
 
@@ -485,6 +490,78 @@ def test_everybody_can_be_replaced_after_the_zygote_was_killed(engine):
         assert engine.respawn(rank).submit(deeds.same, rank).result(LONG) == rank
     assert engine.zygote_pid != before
     assert not any(map(is_running, pids))
+
+
+def test_a_stopped_zygote_is_woken_for_the_next_worker(engine):
+    os.kill(engine.zygote_pid, signal.SIGSTOP)
+    engine.lanes[0].kill()
+
+    assert engine.respawn(0).submit(deeds.same, 1).result(LONG) == 1
+
+
+def test_workers_are_killed_by_number_where_there_are_no_process_handles(engine):
+    for lane in engine.lanes:
+        lane._handle.close()
+        lane._handle = None
+    engine.lanes[0].kill()
+
+    with pytest.raises(WorkerLost):
+        engine.lanes[0].submit(deeds.rest, 50.0).result(LONG)
+
+
+def test_a_worker_replaced_before_it_was_born_is_ended_too(engine):
+    first, second = engine._keeper.loop.ask(lambda: (engine._keeper.hatch(0), engine._keeper.hatch(0)))
+
+    assert second.submit(deeds.same, 1).result(LONG) == 1
+    assert engine.lanes[0] is second
+    assert (first.epoch, second.epoch) == (1, 2)
+    until(lambda: first.pid is not None and state_of(first.pid) == "")
+
+
+# --- fates ----------------------------------------------------------------------------------------------------------
+
+
+def test_fates_are_suffered_for_real_by_round_and_rank():
+    drawn = []
+
+    def fate(round, rank):
+        drawn.append((round, rank))
+        return {(1, 0): Fate(end="crash"), (0, 1): Fate(delay_seconds=0.2), (1, 1): Fate(end="stop")}.get(
+            (round, rank), Fate(slowdown=3.0)
+        )
+
+    with ProcessEngine(2, faults=fate, grace_seconds=GRACE) as engine:
+        first, second = engine.lanes
+        start = time.monotonic()
+        assert first.submit(deeds.rest, 0.05).result(LONG) == "rested"
+        assert time.monotonic() - start >= 0.15
+        with pytest.raises(WorkerLost, match="killed by SIGKILL"):
+            first.submit(deeds.same, 1).result(LONG)
+        assert engine.respawn(0).submit(deeds.same, 2).result(LONG) == 2
+
+        start = time.monotonic()
+        assert second.submit(deeds.same, 1).result(LONG) == 1
+        assert time.monotonic() - start >= 0.2
+        silent = second.submit(deeds.same, 1)
+        until(lambda: state_of(second.pid) == "T")
+        os.kill(second.pid, signal.SIGCONT)
+        until(lambda: state_of(second.pid) == "T")
+        assert second.cancel(silent) == "flagged"
+        with pytest.raises(WorkerLost):
+            silent.result(LONG)
+
+    assert sorted(drawn) == [(0, 0), (0, 1), (1, 0), (1, 1), (2, 0)]
+
+
+def test_a_delay_can_be_cancelled():
+    with ProcessEngine(1, faults=lambda round, rank: Fate(delay_seconds=50.0)) as engine:
+        lane = engine.lanes[0]
+        future = lane.submit(deeds.same, 1)
+        time.sleep(0.1)
+        lane.cancel(future)
+
+        with pytest.raises(Cancelled):
+            future.result(LONG)
 
 
 # --- stopped workers and cancelling ---------------------------------------------------------------------------------
@@ -765,10 +842,10 @@ def test_an_interpreter_that_ends_at_once_is_an_error_too(monkeypatch):
 
 
 def test_nothing_appears_in_the_shared_memory_mount(shared):
-    before = sorted(os.listdir("/dev/shm"))
+    before = files("/dev/shm")
     blocks = [lane.alloc("x", (1000, 1000), float) for lane in shared.lanes]
 
-    assert sorted(os.listdir("/dev/shm")) == before
+    assert files("/dev/shm") == before
     assert len(blocks) == 3
 
 
@@ -783,9 +860,9 @@ def test_opening_and_closing_again_and_again_opens_no_more_files(rounds):
 
     once()
     gc.collect()
-    before = sorted(os.listdir("/proc/self/fd"))
+    before = files("/proc/self/fd")
     for _ in range(rounds):
         once()
     gc.collect()
 
-    assert sorted(os.listdir("/proc/self/fd")) == before
+    assert files("/proc/self/fd") == before

@@ -1,8 +1,4 @@
-"""The master's end of one worker process: what waits, what was sent, and what becomes of it.
-
-A lane sends at most `WINDOW` messages ahead and keeps the rest, so that a stopped worker holds little and most
-cancelled work never leaves the master. The worker answers every message once and in order; the head of what was sent is
-what it is doing.
+"""The master's end of one worker process: its verbs, its answers, its end.
 
 Any thread may call the verbs. Answers, deaths and deadlines are handled in the keeper's loop alone. The lock guards
 the fields; futures are settled outside it, since their callbacks may call back.
@@ -13,12 +9,8 @@ import os
 import signal
 import socket
 import threading
-import time
-from collections import OrderedDict
 from collections.abc import Callable
 from concurrent.futures import Future
-from dataclasses import dataclass, replace
-from itertools import takewhile
 from typing import Any, Literal, Protocol, TypeVar
 
 import numpy as np
@@ -26,17 +18,13 @@ import numpy as np
 from anyk.engines import memory, work
 from anyk.engines.base import Array, WorkerLost
 from anyk.engines.channel import Channel, Frame, Op, pack, unpack
+from anyk.engines.ledger import Ledger
 from anyk.engines.loop import Loop
 from anyk.engines.memory import Descriptor
 from anyk.errors import AnykError, InputError
 from anyk.faults.base import Fate
 
 T = TypeVar("T")
-
-#: Messages a worker may have unanswered.
-WINDOW = 64
-#: Cancel flags of a lane; more than the window, so that no two pieces of work share one.
-FLAGS = 4096
 
 
 class Keeps(Protocol):
@@ -55,15 +43,6 @@ class Keeps(Protocol):
     def overdue(self, lane: "ProcessLane", seconds: float, /) -> None:
         """Replace a lane whose worker does not answer a cancel."""
         ...
-
-
-@dataclass(slots=True)
-class Errand:
-    """A message that was sent and is not answered yet."""
-
-    seq: int
-    is_work: bool
-    flagged_at: float | None = None
 
 
 class ProcessLane:
@@ -97,15 +76,11 @@ class ProcessLane:
         self.channel = Channel(end)
         self._keeper, self._fate, self._grace = keeper, fate, grace_seconds
         self._lock = threading.RLock()
-        self._waiting: OrderedDict[Future[Any], Frame] = OrderedDict()
-        self._sent: OrderedDict[Future[Any], Errand] = OrderedDict()
-        self._count = 0
-        self._heard_at = time.monotonic()
-        self._flags = memory.zeros((FLAGS,), np.uint8)
+        self._ledger = Ledger()
         self._handle: Descriptor | None = None
         self._blame = ""
         self._cause: str | None = None
-        self._give(Op.HELLO, self._flags)
+        self._give(Op.HELLO, self._ledger.flags)
 
     @property
     def alive(self) -> bool:
@@ -177,25 +152,25 @@ class ProcessLane:
         done there is nothing left to free: ``"dequeued"``.
         """
         with self._lock:
-            errand = self._sent.get(future)
-            if errand is not None:
-                return self._flag(future, errand)
-            waited = self._waiting.pop(future, None) is not None
-        if waited:
+            outcome = self._ledger.cancel(future)
+        if outcome == "flagged":
+            self._keeper.loop.later(self._grace, lambda: self._check(future))
+        elif outcome == "dequeued":
             future.cancel()
             future.set_running_or_notify_cancel()
-        return "dequeued" if future.done() else "running"
+        return "dequeued" if future.done() else outcome
 
     def kill(self) -> None:
         """End the worker now; its pending futures raise `WorkerLost`."""
         with self._lock:
-            self._blame = self._blame or "killed on request"
-            self._slay()
+            if self._cause is None:
+                self._blame = self._blame or "killed on request"
+                self._slay()
 
     def pending(self) -> list[Future[Any]]:
         """What is not answered yet."""
         with self._lock:
-            return [*self._sent, *self._waiting]
+            return self._ledger.pending()
 
     # --- sending, under the lock --------------------------------------------------------------------------------------
 
@@ -204,7 +179,7 @@ class ProcessLane:
         future: Future[Any] = Future()
         with self._lock:
             if self._cause is None:
-                self._waiting[future] = frame
+                self._ledger.enter(future, frame)
                 self._send()
                 return future
         future.set_exception(WorkerLost(self.rank, self.epoch, self._cause))
@@ -212,12 +187,8 @@ class ProcessLane:
 
     def _send(self) -> None:
         try:
-            while self._waiting and len(self._sent) < WINDOW and not self.channel.backlog:
-                future, frame = self._waiting.popitem(last=False)
-                if future.set_running_or_notify_cancel():
-                    self._count += 1
-                    self._sent[future] = Errand(self._count, frame.op is Op.RUN)
-                    self.channel.send(replace(frame, seq=self._count))
+            while not self.channel.backlog and (frame := self._ledger.draw()) is not None:
+                self.channel.send(frame)
         except ConnectionError:
             return  # The keeper sees the end of the socket and does the rest.
         except OSError as error:
@@ -227,31 +198,26 @@ class ProcessLane:
             self.writing = True
             self._keeper.loop.soon(lambda: self._keeper.watch(self))
 
-    def _flag(self, future: Future[Any], errand: Errand) -> Literal["flagged", "running"]:
-        if not errand.is_work:
-            return "running"
-        if errand.flagged_at is None:
-            errand.flagged_at = time.monotonic()
-            self._flags[errand.seq % FLAGS] = 1
-            self._keeper.loop.later(self._grace, lambda: self._check(future))
-        return "flagged"
-
     def _slay(self) -> None:
-        if self._cause is None and self.pid is not None:
-            with contextlib.suppress(ProcessLookupError):
-                if self._handle is not None:
-                    signal.pidfd_send_signal(self._handle.fileno(), signal.SIGKILL)
-                else:
-                    os.kill(self.pid, signal.SIGKILL)
+        """Kill a worker that nobody has reaped yet: before its loss is known."""
+        if self.pid is None:
+            return
+        with contextlib.suppress(ProcessLookupError):
+            if self._handle is not None:
+                signal.pidfd_send_signal(self._handle.fileno(), signal.SIGKILL)
+            else:
+                os.kill(self.pid, signal.SIGKILL)
 
     # --- events, in the loop's thread ---------------------------------------------------------------------------------
 
     def arrive(self, pid: int, handle: Descriptor | None) -> None:
-        """The worker runs."""
+        """The worker runs; perhaps nobody wants it any more."""
         with self._lock:
             self.pid, self._handle = pid, handle
-            if self._blame:
+            if self._blame or self._cause is not None:
                 self._slay()
+            if self._cause is not None:
+                self._release()
         self.born.set()
 
     def readable(self) -> bool:
@@ -276,26 +242,20 @@ class ProcessLane:
 
     def _accept(self, frame: Frame) -> None:
         with self._lock:
-            future, errand = self._sent.popitem(last=False)
-            self._flags[errand.seq % FLAGS] = 0
-            self._heard_at = time.monotonic()
+            future = self._ledger.answered()
             self._send()
         settle(future, frame)
 
     def _check(self, future: Future[Any]) -> None:
         """Whether a cancelled piece of work is still there, and its worker to blame."""
         with self._lock:
-            errand = self._sent.get(future)
-            if errand is None or errand.flagged_at is None:
-                return
-            ahead = takewhile(lambda each: each is not errand, self._sent.values())
-            is_excused = any(each.is_work and each.flagged_at is None for each in ahead)
-            quiet = time.monotonic() - max(errand.flagged_at, self._heard_at)
-        if not is_excused and quiet >= self._grace:
-            self._keeper.overdue(self, quiet)
+            silence = self._ledger.silence(future)
+        if silence is None:
+            return
+        if silence >= self._grace:
+            self._keeper.overdue(self, silence)
         else:
-            wait = self._grace if is_excused else self._grace - quiet
-            self._keeper.loop.later(max(wait, 0.01), lambda: self._check(future))
+            self._keeper.loop.later(max(self._grace - silence, 0.01), lambda: self._check(future))
 
     def bury(self, cause: str) -> None:
         """Kill the worker if it still lives, and fail everything it owed."""
@@ -304,9 +264,7 @@ class ProcessLane:
                 return
             self._slay()
             self._cause = cause = self._blame or cause
-            orphans = [*self._sent, *(each for each in self._waiting if each.set_running_or_notify_cancel())]
-            self._sent.clear()
-            self._waiting.clear()
+            orphans = self._ledger.clear()
             self._release()
         for future in orphans:
             future.set_exception(WorkerLost(self.rank, self.epoch, cause))
