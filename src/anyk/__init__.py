@@ -1,6 +1,7 @@
 """anyk: matrix products recovered from any k of P workers' answers.
 
-The verbs are `matmul` (encode, multiply on workers, decode from whoever answered) and `decode` (the last step alone).
+The verbs are `matmul` (encode, multiply on workers, decode from whoever answered), `stream` (the same, better with
+every answer), `place` (a matrix that stays on the workers) and `decode` (the last step alone).
 The codes are in `anyk.codes`, the engines that run workers in `anyk.engines`, models of delays and losses in
 `anyk.faults`.
 """
@@ -10,12 +11,13 @@ from anyk.code import Code
 from anyk.errors import AnykError, ClusterError, CodeError, InputError, PrecisionError, PrecisionWarning
 from anyk.job import deadline, everyone, first_threshold, until
 from anyk.partition import Partition
-from anyk.verbs import Product, decode, matmul
+from anyk.verbs import CodedMatrix, Product, decode, matmul, place, stream
 
 __all__ = [
     "AnykError",
     "ClusterError",
     "Code",
+    "CodedMatrix",
     "CodeError",
     "InputError",
     "Partition",
@@ -31,5 +33,7 @@ __all__ = [
     "faults",
     "first_threshold",
     "matmul",
+    "place",
+    "stream",
     "until",
 ]

@@ -12,6 +12,7 @@ from types import MappingProxyType
 from typing import Any
 
 from anyk.code import Code
+from anyk.codes._transposed import transposed
 from anyk.codes.generalized_polydot import generalized_polydot
 from anyk.codes.matdot import matdot
 from anyk.codes.mds import mds
@@ -32,6 +33,7 @@ __all__ = [
     "polynomial",
     "random_khatri_rao",
     "replication",
+    "transposed",
     "uncoded",
 ]
 

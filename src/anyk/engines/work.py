@@ -119,3 +119,20 @@ def nap(seconds: float) -> None:
     while (left := end - time.monotonic()) > 0:
         time.sleep(min(left, NAP_SECONDS))
         checkpoint()
+
+
+def multiply_transposed(a: Array, b: Array, out: Array | None = None) -> Array | None:
+    """``a.T @ b``, as `multiply`.
+
+    Args:
+        a: shape (k, m).
+        b: shape (k, n) or (k,).
+        out: shape (m, n) or (m,), written in place.
+
+    Returns:
+        The product, or None if it was written to ``out``.
+
+    Raises:
+        Cancelled: cancelled between two panels.
+    """
+    return multiply(a.T, b, out)

@@ -2,6 +2,8 @@
 
 from anyk.verbs.decode import decode
 from anyk.verbs.matmul import matmul
+from anyk.verbs.place import CodedMatrix, Transposed, place
 from anyk.verbs.product import Product, Stretch
+from anyk.verbs.stream import stream
 
-__all__ = ["Product", "Stretch", "decode", "matmul"]
+__all__ = ["CodedMatrix", "Product", "Stretch", "Transposed", "decode", "matmul", "place", "stream"]

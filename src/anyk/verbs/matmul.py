@@ -2,8 +2,6 @@
 
 import os
 import warnings
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from time import perf_counter
 from typing import Any
@@ -12,15 +10,16 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import ArrayLike, NDArray
 
-from anyk import engines, planning
+from anyk import planning
 from anyk.code import Code
 from anyk.engines.base import Engine
 from anyk.engines.drive import Watch
 from anyk.errors import PrecisionError, PrecisionWarning
 from anyk.job import StopRule, first_threshold, until
 from anyk.probes import Probe
-from anyk.verbs.blocks import drop_idle, encoded
+from anyk.verbs.blocks import encoded
 from anyk.verbs.integers import exactly
+from anyk.verbs.opened import opened_engine
 from anyk.verbs.operands import Operands, operands
 from anyk.verbs.product import Product
 from anyk.verbs.run import Run, Settings
@@ -90,7 +89,7 @@ def matmul(
     if not (given.a.size and given.b.size):
         return _nothing(given)
     rule = stop or (first_threshold() if tolerance is None else until(tolerance))
-    with _opened(engine, lambda: workers or _default_workers(stragglers), code) as opened:
+    with opened_engine(engine, code.workers if code else workers or _default_workers(stragglers)) as opened:
         chosen = code or planning.choose(
             given.a.shape, given.b.shape, workers=workers or len(opened.lanes), stragglers=stragglers
         )
@@ -130,20 +129,6 @@ def _integer_product(given: Operands, call: _Call) -> Product:
 
     value = exactly(given.a, given.b, call.rng, multiplied).reshape(given.shape)
     return replace(products[-1], value=value, error=0.0, error_kind="exact")
-
-
-@contextmanager
-def _opened(engine: "str | Engine | None", workers: Callable[[], int], code: Code | None) -> Iterator[Engine]:
-    """The engine asked for; closed again only if it was opened here."""
-    if engine is not None and not isinstance(engine, str):
-        yield engine
-        return
-    opened = engines.open(engine or "processes", workers=code.workers if code else workers())
-    try:
-        yield opened
-    finally:
-        drop_idle(opened)
-        opened.close()
 
 
 def _default_workers(stragglers: int) -> int:

@@ -59,6 +59,21 @@ def operands(call: str, A: ArrayLike, B: ArrayLike, *, check_finite: bool = True
     return Operands(left, right, (*a.shape[:-1], *b.shape[1:]), whole)
 
 
+def finite_matrix(call: str, name: str, given: ArrayLike, *, check_finite: bool = True) -> Array:
+    """One matrix, in its working dtype; integers become float64.
+
+    Raises:
+        InputError: not two-dimensional, not numbers, or entries that are not finite.
+    """
+    array = _numbers(call, name, given)
+    if array.ndim != 2:
+        raise InputError(f"`{call}` takes a matrix; {name} has shape {array.shape}.")
+    matrix: Array = array.astype(working_dtype(array.dtype), copy=False)
+    if check_finite:
+        _finite(call, name, matrix)
+    return matrix
+
+
 def _numbers(call: str, name: str, given: ArrayLike) -> Array:
     try:
         array = np.asarray(given)

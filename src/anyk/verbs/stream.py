@@ -1,0 +1,108 @@
+"""An anytime product: a better answer each time a result arrives, its measured error on it."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from time import perf_counter
+
+import numpy as np
+from numpy.random import Generator
+from numpy.typing import ArrayLike
+
+from anyk.code import Code
+from anyk.engines.base import Engine
+from anyk.engines.drive import Watch
+from anyk.errors import InputError
+from anyk.job.stop import Progress, Verdict
+from anyk.probes import Probe
+from anyk.verbs.blocks import encoded
+from anyk.verbs.opened import opened_engine
+from anyk.verbs.operands import operands
+from anyk.verbs.product import Product
+from anyk.verbs.run import Run, Settings
+
+
+def stream(
+    A: ArrayLike,
+    B: ArrayLike,
+    code: Code,
+    *,
+    tolerance: float | None = None,
+    engine: str | Engine | None = None,
+    check_finite: bool = True,
+    timeout: float | None = None,
+    retries: int = 1,
+    rng: Generator | int | None = None,
+    watch: Watch | None = None,
+) -> Iterator[Product]:
+    """The product of two matrices, given again and again: each time an answer made it better.
+
+    Every product is decoded from all answers so far and carries its measured error. The last one is within the
+    tolerance, or, without a tolerance, decoded from answers that suffice. Leaving the loop early frees the workers.
+
+    Args:
+        A: matrix (height, depth) or vector (depth,); integers become float64.
+        B: matrix (depth, width) or vector (depth,).
+        code: how to encode.
+        tolerance: stop at this relative error; default: at the first answers that decode.
+        engine: as for `matmul`.
+        check_finite: refuse NaN and infinite entries.
+        timeout: seconds until giving up; default: never.
+        retries: how often a task is computed again after its worker was lost.
+        rng: generator or seed of the probes.
+        watch: called with each step of the job.
+
+    Yields:
+        Products with falling error, each in an array of its own.
+
+    Raises:
+        InputError: operands that cannot be multiplied, or a tolerance that is not positive.
+        ClusterError: nothing more can come and what came does not decode.
+
+    >>> import numpy as np, anyk
+    >>> errors = [
+    ...     p.error for p in anyk.stream(np.eye(6), np.eye(6), anyk.codes.matdot(2, 4), engine="inline")
+    ... ]
+    >>> errors == sorted(errors, reverse=True) and errors[-1] < 1e-12
+    True
+    """
+    if tolerance is not None and not tolerance > 0:
+        raise InputError(f"`stream(tolerance={tolerance})`: no answer is that good; use a tolerance above 0.")
+    given = operands("stream", A, B, check_finite=check_finite)
+    a, b = (matrix.astype(np.float64) if given.is_integer else matrix for matrix in (given.a, given.b))
+
+    def products() -> Iterator[Product]:
+        with opened_engine(engine, code.workers) as opened, encoded(opened, code, a, b) as blocks:
+            settings = Settings(code, opened, _EachAnswer(tolerance), timeout, retries, watch)
+            probe = Probe.draw(a, b, np.random.default_rng(rng))
+            run = Run(settings, *blocks, (a.shape[0], b.shape[1]), a.dtype, probe)
+            yield from _improving(run, given.shape)
+
+    return products()
+
+
+@dataclass(frozen=True)
+class _EachAnswer:
+    """Form the product at every answer; be content at the tolerance, or once the answers decode."""
+
+    tolerance: float | None
+
+    def __call__(self, progress: Progress) -> Verdict:
+        error, answers = progress.measured, len(progress.received)
+        if error is None:
+            return Verdict(answers > 0, f"{answers} answers came", give_up=not progress.reachable())
+        if self.tolerance is None:
+            return Verdict(progress.sufficient(), f"{answers} answers decode")
+        return Verdict(error <= self.tolerance, f"measured error {error:.1e} of {answers} answers")
+
+
+def _improving(run: Run, shape: tuple[int, ...]) -> Iterator[Product]:
+    began, best = perf_counter(), np.inf
+    decodings = run.decodings()
+    try:
+        for _ in decodings:
+            product = run.product("the best so far", (), {"total": perf_counter() - began})
+            if product.error is not None and product.error < best:
+                best = product.error
+                yield replace(product, value=product.value.reshape(shape))
+    finally:
+        decodings.close()
