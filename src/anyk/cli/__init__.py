@@ -7,6 +7,7 @@ import click
 
 from anyk.cli.codes import codes
 from anyk.cli.commands import Commands
+from anyk.cli.demo import demo
 from anyk.cli.matmul import matmul
 from anyk.cli.show import show
 
@@ -33,5 +34,5 @@ def main() -> None:
     """
 
 
-for command in (matmul, codes, show):
+for command in (demo, matmul, codes, show):
     main.add_command(command)

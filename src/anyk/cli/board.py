@@ -4,11 +4,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
-from anyk.job import Step
+from anyk.job import State, Step
 from anyk.job.messages import Cancel, Compute, Decode, Decoded, Event, Left, Lost, Result, Started, Suspected
 
 #: ``out``: being computed; ``answered``: not needed, or not yet; ``late``: still out when the product was there.
-State = Literal["out", "answered", "used", "wrong", "late", "lost"]
+Fortune = Literal["out", "answered", "used", "wrong", "late", "lost"]
 
 
 @dataclass
@@ -20,7 +20,7 @@ class Attempt:
         worker: where.
         began: on the engine's clock.
         ended: on the engine's clock; None: not yet.
-        state: see `State`.
+        state: see `Fortune`.
         cause: of a loss, in words.
     """
 
@@ -28,7 +28,7 @@ class Attempt:
     worker: int
     began: float
     ended: float | None = None
-    state: State = "out"
+    state: Fortune = "out"
     cause: str = ""
 
 
@@ -43,6 +43,7 @@ class Board:
         self.attempts: list[Attempt] = []
         self.began: float | None = None
         self.ended: float | None = None
+        self.is_failed = False
         self._now = now
         self._asked: tuple[int, ...] = ()
 
@@ -57,8 +58,8 @@ class Board:
                     self._end(task, step.event.at, "late")
                 case Decode(tasks=tasks):
                     self._asked = tasks
-        if step.state.name in ("DONE", "FAILED") and self.ended is None:
-            self.ended = step.event.at
+        if step.state in (State.DONE, State.FAILED) and self.ended is None:
+            self.ended, self.is_failed = step.event.at, step.state is State.FAILED
 
     def elapsed(self) -> float:
         """Seconds since the start, up to the end."""
@@ -70,7 +71,7 @@ class Board:
         """How many tasks there are."""
         return len({attempt.task for attempt in self.attempts})
 
-    def count(self, *states: State) -> int:
+    def count(self, *states: Fortune) -> int:
         """How many attempts are in one of these states."""
         return sum(attempt.state in states for attempt in self.attempts)
 
@@ -95,12 +96,12 @@ class Board:
             case Decoded():
                 self._mark(self._asked, "answered", "used")
 
-    def _end(self, task: int, at: float, state: State, cause: str = "") -> None:
+    def _end(self, task: int, at: float, state: Fortune, cause: str = "") -> None:
         for attempt in self.attempts:
             if attempt.task == task and attempt.state == "out":
                 attempt.ended, attempt.state, attempt.cause = at, state, cause
 
-    def _mark(self, tasks: tuple[int, ...], old: State, new: State) -> None:
+    def _mark(self, tasks: tuple[int, ...], old: Fortune, new: Fortune) -> None:
         for attempt in self.attempts:
             if attempt.task in tasks and attempt.state == old:
                 attempt.state = new

@@ -132,4 +132,4 @@ def _described(name: str, families: tuple[str, ...]) -> str:
     doc = inspect.getdoc(codes.CATALOGUE[families[0]].function) or ""
     found = re.search(rf"^ +{name}: (.+?)(?:;|\.|, or|\n\s*\w+:|\n\n)", doc, re.MULTILINE | re.DOTALL)
     text = re.sub(r"[`\"]", "", " ".join(found[1].split())) if found else name
-    return text[0].upper() + text[1:]
+    return text if found and found[1].startswith("`") else text[0].upper() + text[1:]

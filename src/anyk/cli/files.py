@@ -98,6 +98,8 @@ def read(text: str) -> Loaded:
         raise InputError(f"`{text}` cannot be read: {came}. Check the path (we are in {Path.cwd()}).")
     try:
         loaded = READERS[place.suffix](place)
+    except InputError:
+        raise
     except _UNREADABLE as problem:
         reason = problem.strerror if isinstance(problem, OSError) and problem.strerror else _cause(problem)
         raise InputError(f"`{text}` cannot be read: {reason}. Write or copy the file again.") from problem
@@ -162,9 +164,12 @@ def _read_npz(place: Place) -> Loaded:
     with np.load(place.path, allow_pickle=False) if zipfile.is_zipfile(place.path) else _no_zip() as archive:
         names = list(archive.files)
         if place.name and place.name not in names:
-            _refuse(f"it holds no array {place.name!r}, only {', '.join(names) or 'nothing'}")
-        if not place.name and len(names) != 1:
-            _refuse(f"it holds {len(names)} arrays ({', '.join(names)}); name one, as in {place.path}:{names[0]}")
+            raise InputError(f"`{place.text}`: there is no array of that name, only {', '.join(names) or 'none'}.")
+        if not names:
+            _refuse("it holds no arrays")
+        if not place.name and len(names) > 1:
+            held = f"`{place.text}` holds {len(names)} arrays ({', '.join(names)})"
+            raise InputError(f"{held}, and one is needed. Name it, as in {place.path}:{names[0]}.")
         return Loaded(archive[place.name or names[0]])
 
 

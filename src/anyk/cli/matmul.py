@@ -1,14 +1,15 @@
 """``anyk matmul``: files in, a file out, and who answered."""
 
 import warnings
+from contextlib import closing
 from typing import Any
 
 import click
 
 import anyk
-from anyk import codes, engines, faults
+from anyk import engines, faults
 from anyk.cli import files
-from anyk.cli.code_options import CodeName, build, code_options, required, take
+from anyk.cli.code_options import CodeName, build, code_options, take
 from anyk.cli.commands import Examples
 from anyk.cli.progress import Progress
 from anyk.cli.report import as_json, report
@@ -88,10 +89,9 @@ def _code(options: dict[str, Any], dtype: str) -> Code | None:
         return build(name, given, seed=options["seed"], dtype=dtype)
     options["workers"] = given.pop("workers", None)
     if given:
-        families = [family for family in codes.CATALOGUE if set(given) <= set(required(family))]
+        flags = ", ".join(f"--{name}" for name in given)
         raise InputError(
-            f"`{' '.join('--' + key for key in given)}` describes a code, and --code names none. "
-            f"Add --code, for example --code {(families or ['matdot'])[-1]}."
+            f"`{flags}` describes a code, and --code names none. Add --code with a family of `anyk codes`."
         )
     return None
 
@@ -100,7 +100,7 @@ def _multiplied(
     left: files.Array, right: files.Array, code: Code | None, options: dict[str, Any], quiet: bool
 ) -> Product:
     needed = None if code is None else code.recovery_threshold
-    with _engine(code, options) as engine, Progress(engine.clock.now, needed, quiet) as progress:
+    with closing(_engine(code, options)) as engine, Progress(engine.clock.now, needed, quiet) as progress:
         return anyk.matmul(
             left,
             right,
@@ -117,10 +117,9 @@ def _multiplied(
         )
 
 
-def _engine(code: Code | None, options: dict[str, Any]) -> Any:  # Any: an engine that is also a context manager
+def _engine(code: Code | None, options: dict[str, Any]) -> Engine:
     """The engine asked for, with its faults; as many workers as the code has tasks, unless the name says otherwise."""
     spare = options["stragglers"] or 0
     workers = code.workers if code else options["workers"] or max(2, engines.cores()) + spare
     model = None if options["model"] is None else faults.preset(options["model"], unit_seconds=options["unit"])
-    opened: Engine = engines.open(options["engine"], faults=model, seed=options["seed"], workers=workers)
-    return opened
+    return engines.open(options["engine"], faults=model, seed=options["seed"], workers=workers)
