@@ -12,8 +12,8 @@ Ridge weights are the d that minimize it. Two ways lead there:
 form and S misses the set E: d = d_all + N c with N the parity checks and N_E c = -d_all,E. That is a system of the size
 of E. It is exact wherever S decodes exactly, below the threshold too.
 
-*Least squares.* Otherwise [M_S; lambda I] d = [T; 0] by Householder QR: in extended precision for small systems, in
-float64 for large ones. Never by normal equations.
+*Least squares.* Otherwise M = Q R once, and [R_S; lambda I] d = [Q^H T; 0] by Householder QR for each set: in extended
+precision for small systems, in float64 for large ones. Never by normal equations.
 """
 
 from collections.abc import Iterator
@@ -43,7 +43,7 @@ _CLEARLY_EXACT = 1e-6
 _REFINEMENTS = 2
 
 #: Systems up to this many multiplications are solved in extended precision.
-_EXTENDED_WORK = 2e7
+_EXTENDED_WORK = 2e5
 
 #: Batches are cut so that one batch holds at most this many numbers.
 _BATCH_NUMBERS = 4e6
@@ -124,8 +124,8 @@ class System:
 
     def errors(self, sets: Sets, noise: float) -> NDArray[np.float64]:
         """Expected relative error of many survivor sets, shape (S, k), in batches that fit in memory; shape (S,)."""
-        equations = self._left.shape[0] * self._right.shape[1] * self._left.shape[1] ** 2
-        step = max(1, int(_BATCH_NUMBERS // ((equations + sets.shape[1]) * max(1, sets.shape[1]))))
+        equations = min(len(self._target), self._left.shape[2]) + sets.shape[1]
+        step = max(1, int(_BATCH_NUMBERS // (equations * max(1, sets.shape[1]))))
         return np.concatenate(
             [self.solve(sets[at : at + step], noise).error(noise) for at in range(0, len(sets), step)]
         )
@@ -208,16 +208,32 @@ class System:
         target: Table = np.einsum("ir,jk,lc->ijklrc", np.eye(rows), np.eye(inner), np.eye(cols))
         return target.reshape(-1, rows * cols)
 
+    @cached_property
+    def _triangle(self) -> tuple[Table, Table, float]:
+        """M = Q R and Q^H T, with the part of T that no weights reach: P equations say what all of M's rows say."""
+        columns, target = self._columns, self._target.astype(self._columns.dtype)
+        if len(columns) <= columns.shape[1]:
+            return columns, target, 0.0
+        if columns.size * (columns.shape[1] + target.shape[1]) <= 10 * _EXTENDED_WORK:
+            matrix, goal = columns[None].copy(), target[None].copy()
+            _triangulate(matrix, goal)
+            count = columns.shape[1]
+            rest = np.linalg.norm(goal[0, count:].astype(np.complex128))
+            return np.triu(matrix[0, :count]), goal[0, :count], float(rest)
+        q, r = np.linalg.qr(_rounded(columns))
+        reached = q.conj().T @ self._target
+        return r, reached, float(np.linalg.norm(self._target - q @ reached))
+
     def _least_squares(self, sets: Sets, noise: float) -> Solution:
-        small = len(self._target) * sets.shape[1] ** 2 <= _EXTENDED_WORK
-        columns = np.moveaxis(self._columns[:, sets], 0, 1)
-        if not small:
-            columns = columns.astype(np.complex128 if np.iscomplexobj(columns) else np.float64)
-        matrix, goal = _stacked(columns, self._target, noise)
+        triangle, target, rest = self._triangle
+        small = triangle.shape[0] * sets.shape[1] * (sets.shape[1] + target.shape[1]) <= _EXTENDED_WORK
+        columns = np.moveaxis((triangle if small else _rounded(triangle))[:, sets], 0, 1)
+        matrix, goal = _stacked(columns, target, noise)
         weights = (_householder if small else _lapack)(matrix, goal)
-        residual = np.linalg.norm((columns @ weights - self._target).astype(np.complex128), axis=(1, 2))
-        weights = weights.astype(np.complex128 if np.iscomplexobj(weights) else np.float64)
-        return Solution(weights, residual / self._scale, np.linalg.norm(weights, axis=(1, 2)) / self._scale)
+        residual = np.linalg.norm(_rounded(columns @ weights - target), axis=(1, 2))
+        weights = _rounded(weights)
+        amplification = np.linalg.norm(weights, axis=(1, 2))
+        return Solution(weights, np.hypot(residual, rest) / self._scale, amplification / self._scale)
 
 
 def survivor_sets(workers: int, results: int, sets: int | None, rng: Generator | None) -> Sets:
@@ -264,13 +280,23 @@ def _lapack(matrix: Table, goal: Table) -> Table:
     return np.linalg.solve(r, q.conj().swapaxes(1, 2) @ goal)
 
 
-def _householder(matrix: Table, goal: Table) -> Table:
-    """Least squares by Householder reflections, batched over the first axis, in whatever precision the arrays have."""
-    unknowns = matrix.shape[2]
-    for at in range(unknowns):
+def _rounded(table: Table) -> Table:
+    """In double precision."""
+    return table.astype(np.complex128 if np.iscomplexobj(table) else np.float64)
+
+
+def _triangulate(matrix: Table, goal: Table) -> None:
+    """Make every matrix of a batch upper triangular by Householder reflections, in place, in its own precision."""
+    for at in range(matrix.shape[2]):
         for work in _reflections(matrix[:, at:, at].copy()):
             _reflect(matrix[:, at:, at:], work)
             _reflect(goal[:, at:], work)
+
+
+def _householder(matrix: Table, goal: Table) -> Table:
+    """Least squares for every matrix of a batch; both arguments are used up."""
+    _triangulate(matrix, goal)
+    unknowns = matrix.shape[2]
     solution = goal[:, :unknowns].copy()
     for at in reversed(range(unknowns)):
         solution[:, at] /= matrix[:, at, at, None]
