@@ -4,6 +4,8 @@ One ending; nothing decoded that was not answered; what the job believes to run 
 is idle; nothing runs after the end; the same history again says the same; and if all that runs answers, the job ends.
 """
 
+from collections import Counter
+
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
@@ -35,6 +37,8 @@ RULES = [
     deadline(3.0),
     everyone,
 ]
+#: An answer is stamped where it arises, and may be heard a little later.
+LAG = st.sampled_from([0.0, 0.05])
 ERRORS = [None, 0.0, 1e-12, 0.1]
 
 
@@ -64,6 +68,7 @@ class Histories(RuleBasedStateMachine):
         self.job, self.now, self.began, self.timeout = self.make(), at, at, timeout
         self.tasks, self.workers = tasks, workers
         self.running, self.sent, self.answered = {}, set(), set()
+        self.versions, self.formed, self.repeats = Counter(), None, False
         self.alive, self.alarms = set(range(workers)), set()
         self.decoding, self.end = None, None
         self.perform(self.job.start(at))
@@ -87,6 +92,8 @@ class Histories(RuleBasedStateMachine):
                     assert set(tasks) <= self.answered, "decodes what it lacks"
                     assert self.decoding is None
                     self.decoding = tasks
+                    formed = {task: self.versions[task] for task in tasks}
+                    self.repeats, self.formed = formed == self.formed, formed
                 case WakeAt(at):
                     assert at not in self.alarms, "the same alarm twice"
                     self.alarms.add(at)
@@ -112,14 +119,15 @@ class Histories(RuleBasedStateMachine):
         task, attempt = self.one_running(data)
         del self.running[task, attempt]
         self.answered.add(task)
-        self.tell(Result(task, attempt, self.now))
+        self.versions[task] += 1
+        self.tell(Result(task, attempt, self.now - data.draw(LAG)))
 
     @precondition(lambda self: self.running)
     @rule(data=st.data())
     def lose(self, data):
         task, attempt = self.one_running(data)
         del self.running[task, attempt]
-        self.tell(Lost(task, attempt, self.now, "lost"))
+        self.tell(Lost(task, attempt, self.now - data.draw(LAG), "lost"))
 
     @rule(data=st.data())
     def leave(self, data):
@@ -146,14 +154,16 @@ class Histories(RuleBasedStateMachine):
     @rule(error=st.sampled_from(ERRORS))
     def decoded(self, error):
         """Also when nothing is being decoded."""
-        self.decoding = None
+        self.decoding, repeats = None, self.decoding and self.repeats
         self.tell(Decoded(self.now, error))
+        assert not repeats or self.end, "decoded the same answers twice, and went on"
 
     @rule(data=st.data())
     def suspected(self, data):
         """Some of the answers in hand, none by name, or answers that are not there."""
         tasks = data.draw(st.lists(st.integers(0, self.tasks), max_size=3, unique=True))
         self.decoding = None
+        self.formed = None if tasks else self.formed
         self.answered -= set(tasks) if self.end is None else set()
         self.tell(Suspected(tuple(tasks), self.now))
 

@@ -217,6 +217,52 @@ def test_a_worker_found_wrong_is_not_trusted_with_another_task():
     assert tell(job, *answers(0, 2), Suspected((0,), 2.0)) == [Compute(0, 1, 1)]
 
 
+def test_a_worker_that_joins_again_is_trusted_again():
+    job = started(tasks=4, workers=2, threshold=4)
+
+    assert tell(job, *answers(0, 2), Joined(0, 2.0), Suspected((0,), 2.0)) == [Compute(0, 1, 1)]
+    assert tell(job, Joined(0, 3.0), Lost(1, 0, 3.0, "killed")) == [Compute(1, 0, 1)]
+
+
+def test_everyone_does_not_wait_for_wrong_answers_to_be_repeated():
+    job = started(tasks=4, threshold=3, stop=everyone)
+
+    assert tell(job, *answers(0, 1, 2, 3), Suspected((1,), 2.0)) == [Decode((0, 2, 3))]
+
+
+def test_wrong_answers_are_repeated_when_the_product_without_them_is_not_good_enough():
+    job = started(tasks=4, threshold=2, stop=until(1e-6))
+    tell(job, *answers(0, 1, 2, 3))
+    assert tell(job, Suspected((1,), 2.0)) == [Decode((0, 2, 3))]
+
+    assert tell(job, Decoded(3.0, error=0.1)) == [Compute(1, 0, 1)]
+
+
+def test_a_loss_while_decoding_is_repeated_at_once():
+    job = started(tasks=4, threshold=3)
+
+    assert tell(job, *answers(0, 1, 2), Lost(3, 0, 1.0, "killed")) == [Compute(3, 0, 1)]
+
+
+def test_the_last_product_is_formed_from_all_there_is():
+    def first_three(progress):
+        return Verdict(len(progress.received) == 3 and progress.measured is None, "three")
+
+    job = started(tasks=4, threshold=3, stop=first_three)
+
+    tell(job, *answers(0, 1, 2, 3), Decoded(2.0, 0.1))
+    assert (job.state, job.used) == (State.DECODING, (0, 1, 2, 3))
+
+
+def test_time_does_not_go_back():
+    job = started(tasks=4, threshold=3, stop=deadline(5.0))
+    assert tell(job, *answers(0), Woke(5.0)) == [Decode((0,))]
+
+    # stamped a little before the deadline was noticed: it has passed all the same, and nobody will wake the job again
+    tell(job, Suspected((0,), 4.9))
+    assert job.state is State.FAILED
+
+
 def test_wrong_answers_without_a_name_ask_for_more():
     job = started(tasks=4, threshold=3)
     assert tell(job, *answers(0, 1, 2)) == [Decode((0, 1, 2))]

@@ -48,9 +48,8 @@ class Ledger:
         self.waiting = set(range(self.tasks))
 
     def send(self) -> list[Compute]:
-        """Send all that waits; nothing if no worker lives."""
-        tasks = sorted(self.waiting) if self.loads else []
-        return [self._send(task) for task in tasks]
+        """Send all that waits; a worker lives."""
+        return [self._send(task) for task in sorted(self.waiting)]
 
     def receive(self, task: int, attempt: int) -> bool:
         """Book an answer; False if it is not the pending attempt's."""
