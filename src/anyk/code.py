@@ -23,6 +23,9 @@ WORST_USEFUL_ERROR = 1e-3
 #: Tables may miss what their positions promise by this many roundings (good ones: below 1).
 _MISFIT = 100.0
 
+#: Below the threshold, answers count as decoding only if they do so to this many rounding errors.
+_LUCKY = 100
+
 _FORMAT = 1
 
 
@@ -146,6 +149,29 @@ class Code:
         tasks = self._checked(survivors)
         noise = product_error(dtype)
         return float(self._system.solve(tasks, noise).error(noise)[0]) if tasks.size else 1.0
+
+    def decodes(self, survivors: Iterable[int], dtype: DTypeLike = "float64") -> bool:
+        """Whether these answers give the product within `decoding_limit`; cheap enough to ask at every arrival.
+
+        Args:
+            survivors: task numbers, distinct.
+            dtype: the workers' precision.
+        """
+        tasks = self._checked(survivors)
+        limit = self.decoding_limit(len(tasks), dtype)
+        if tasks.size and self._system.exact_error(tasks, product_error(dtype)) <= limit:
+            return True
+        return len(tasks) >= self.recovery_threshold and self.expected_error(tasks, dtype) <= limit
+
+    def decoding_limit(self, answers: int, dtype: DTypeLike = "float64") -> float:
+        """Up to this expected error a set of so many answers counts as decoding.
+
+        From the recovery threshold on that is 1e-3, or twice the design error: only the rare badly conditioned sets miss
+        it. Below the threshold it is rounding: there the tables decode only if they happen to.
+        """
+        if answers < self.recovery_threshold:
+            return _LUCKY * product_error(dtype)
+        return max(WORST_USEFUL_ERROR, 2 * self.design_error)
 
     def noise_amplification(self, survivors: Iterable[int]) -> float:
         """Relative error of the product per relative error of the answers, from these tasks (float64 weights)."""

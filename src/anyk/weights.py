@@ -122,6 +122,12 @@ class System:
         doubtful = exact.error(noise) > _CLEARLY_EXACT
         return self._better(exact, survivors, doubtful, noise) if doubtful.any() else exact
 
+    def exact_error(self, survivors: Sets, noise: float) -> float:
+        """Expected error of one set when decoded exactly, as far as it can be: cheap where the tables have a frame."""
+        sets = np.atleast_2d(survivors)
+        solution = self._least_squares(sets, noise) if self._frame is None else self._corrected(sets)
+        return float(solution.error(noise)[0])
+
     def errors(self, sets: Sets, noise: float) -> NDArray[np.float64]:
         """Expected relative error of many survivor sets, shape (S, k), in batches that fit in memory; shape (S,)."""
         equations = min(len(self._target), self._left.shape[2]) + sets.shape[1]

@@ -91,7 +91,7 @@ def lucky_sets(code: Code, dtype: str, seed: int) -> Iterator[Row]:
 def _row(code: Code, answers: int, dtype: str, seed: int) -> Row:
     sets = None if math.comb(code.workers, answers) <= 10 * SETS else SETS
     errors = code.errors(answers, dtype, sets=sets, rng=np.random.default_rng(seed))
-    limit = Tables(code, dtype).limit(answers)
+    limit = code.decoding_limit(answers, dtype)
     median, worst = float(np.median(errors)), float(errors.max())
     return Row(code.workers - answers, answers, median, worst, float(np.mean(errors <= limit)))
 

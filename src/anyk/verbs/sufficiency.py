@@ -3,20 +3,12 @@
 from dataclasses import dataclass
 from typing import Any
 
-from anyk.code import WORST_USEFUL_ERROR, Code
-from anyk.weights import product_error
-
-#: Below the threshold, answers count as decoding only if they do so to this many rounding errors.
-_LUCKY = 100
+from anyk.code import Code
 
 
 @dataclass(frozen=True)
 class Tables:
-    """A code's tables in one dtype, as the job's `anyk.job.Decodability`.
-
-    From the recovery threshold on a set decodes unless it is one of the rare badly conditioned ones; below it, only if
-    the tables happen to allow it to rounding.
-    """
+    """A code's tables in one dtype, as the job's `anyk.job.Decodability`; `Code.decodes` says what counts as decoding."""
 
     code: Code
     dtype: Any
@@ -27,13 +19,7 @@ class Tables:
 
     def sufficient(self, tasks: tuple[int, ...]) -> bool:
         """Whether these answers decode."""
-        return self.expected_error(tasks) <= self.limit(len(tasks))
-
-    def limit(self, answers: int) -> float:
-        """Up to this expected error a set of so many answers counts as decoding."""
-        enough = answers >= self.code.recovery_threshold
-        useful = max(WORST_USEFUL_ERROR, 2 * self.code.design_error)
-        return useful if enough else _LUCKY * product_error(self.dtype)
+        return self.code.decodes(tasks, self.dtype)
 
     @property
     def fewest(self) -> int:
