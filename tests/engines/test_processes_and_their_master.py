@@ -43,13 +43,14 @@ def master(script: str):
         text=True,
         start_new_session=True,
         cwd=root,
-        env={**os.environ, "PYTHONPATH": str(root)},
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
     )
     with process:
         try:
             assert process.stdout is not None
-            first = process.stdout.readline()
-            yield process, [int(each) for each in first.split()]
+            pids = [int(each) for each in process.stdout.readline().split()]
+            assert pids, "it did not even start"
+            yield process, pids
         finally:
             process.kill()
 
@@ -58,9 +59,10 @@ def gone(pids) -> bool:
     return not any(map(is_running, pids))
 
 
-def finish(process) -> tuple[str, str]:
-    out, err = process.communicate(timeout=LONG)
-    assert process.returncode == 0, err
+def finish(process, status: int = 0) -> tuple[str, str]:
+    """What else it said. (`communicate` would forget what `readline` has read ahead.)"""
+    out, err = process.stdout.read(), process.stderr.read()
+    assert process.wait(LONG) == status, err
     return out, err
 
 
@@ -105,9 +107,8 @@ def test_ctrl_c_ends_all_through_the_master():
     with master(BUSY) as (process, pids):
         os.killpg(process.pid, signal.SIGINT)
 
-        _, err = process.communicate(timeout=LONG)
+        _, err = finish(process, -signal.SIGINT)
         assert "KeyboardInterrupt" in err
-        assert process.returncode != 0
         assert gone(pids)
 
 
@@ -148,7 +149,7 @@ for lane in engine.lanes:
 
 def test_an_uncaught_exception_ends_all():
     with master("engine = ProcessEngine(2)\nsay_pids(engine)\nraise LookupError('oh')") as (process, pids):
-        _, err = process.communicate(timeout=LONG)
+        _, err = finish(process, 1)
 
         assert err.rstrip().endswith("LookupError: oh")
         assert gone(pids)
@@ -188,7 +189,9 @@ def test_an_unguarded_script_is_not_run_again_by_the_workers(tmp_path):
         "print(len({lane.submit(os.getpid).result() for lane in engine.lanes}))\n"
     )
 
-    done = subprocess.run([sys.executable, script], capture_output=True, text=True, timeout=LONG, check=True)
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    command = [sys.executable, script]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=LONG, check=True, env=environment)
 
     assert done.stdout == "once\n2\n"
 

@@ -14,7 +14,7 @@ from typing import Any
 from anyk.engines import work
 from anyk.engines.base import Array, Cancelled, Ref
 from anyk.engines.channel import Channel, Frame, Op, pack, unpack
-from anyk.errors import InputError
+from anyk.errors import AnykError, InputError
 
 
 class Worker:
@@ -43,8 +43,7 @@ class Worker:
 
     def _answer(self, frame: Frame) -> Frame:
         try:
-            result = VERBS[frame.op](self, frame)
-            answer = pack(Op.DONE, frame.seq, result, alias=frame.op is Op.FETCH)
+            answer = success(frame, VERBS[frame.op](self, frame))
         except BaseException as error:
             answer = failure(frame.seq, error, f"on worker {self._rank} (process {self._pid}):")
         with contextlib.suppress(Exception):
@@ -106,6 +105,16 @@ VERBS: dict[Op, Callable[[Worker, Frame], Any]] = {
     Op.FETCH: Worker._fetch,
     Op.DELETE: Worker._delete,
 }
+
+
+def success(frame: Frame, result: Any) -> Frame:
+    """The answer that carries a result. Only a fetched block may be shared: a result is what it was at that moment."""
+    try:
+        return pack(Op.DONE, frame.seq, result, alias=frame.op is Op.FETCH)
+    except AnykError:
+        raise
+    except Exception as error:  # whatever pickling the caller's objects raises
+        raise InputError(f"the result of this work cannot be sent to the master: {error}") from error
 
 
 def failure(seq: int, error: BaseException, where: str) -> Frame:
