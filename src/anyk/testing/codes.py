@@ -258,9 +258,11 @@ def _rng() -> Generator:
 def _random(rng: Generator, shape: tuple[int, ...], dtype: DTypeLike) -> Array:
     """Standard normal; complex entries of mean square 1."""
     if np.dtype(dtype).kind == "c":
-        parts: Array = rng.standard_normal((2, *shape)) * np.sqrt(0.5)
-        return (parts[0] + 1j * parts[1]).astype(dtype)
-    return rng.standard_normal(shape).astype(dtype)
+        parts = rng.standard_normal((2, *shape)) * np.sqrt(0.5)
+        drawn: Array = parts[0] + 1j * parts[1]
+    else:
+        drawn = rng.standard_normal(shape)
+    return drawn.astype(dtype)
 
 
 def _decades(rng: Generator, shape: tuple[int, int]) -> Array:
