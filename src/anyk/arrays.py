@@ -91,8 +91,8 @@ def _product(factors: Array, tile: Array) -> Array:
 def _tiles(height: int, width: int, bytes_per_entry: int) -> Iterator[tuple[slice, slice]]:
     """Cut a block into pieces of whole row stretches that fit the buffer."""
     entries = max(1, _BUFFER_BYTES // bytes_per_entry)
-    across = min(width, max(1, entries))
-    down = max(1, entries // max(1, across))
+    across = max(1, min(width, entries))
+    down = max(1, entries // across)
     for top in range(0, height, down):
         for start in range(0, width, across):
             yield slice(top, min(top + down, height)), slice(start, min(start + across, width))

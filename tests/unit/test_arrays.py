@@ -1,0 +1,165 @@
+"""The two kernels against plain loops: any shape, stride and dtype, with buffers so small that tiles are many."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from anyk import arrays
+from anyk.arrays import combine, recombine, working_dtype
+from anyk.partition import Partition
+
+DTYPES = ["float32", "float64", "complex64", "complex128"]
+sizes = st.integers(0, 9)
+counts = st.integers(1, 4)
+#: From one entry per tile to everything in one tile.
+buffers = st.sampled_from([1, 64, 300, 1000, 1 << 20])
+
+
+def layouts(matrix):
+    """The same matrix, laid out in every way NumPy knows."""
+    height, width = matrix.shape
+    sparse = np.full((2 * height, 3 * width), np.nan, matrix.dtype)
+    sparse[::2, ::3] = matrix
+    return {
+        "contiguous": np.ascontiguousarray(matrix),
+        "Fortran": np.asfortranarray(matrix),
+        "strided": sparse[::2, ::3],
+        "reversed": np.ascontiguousarray(matrix[::-1, ::-1])[::-1, ::-1],
+    }
+
+
+def drawn(seed, shape, dtype):
+    rng = np.random.default_rng(seed)
+    values = rng.standard_normal(shape)
+    return (
+        (values + 1j * rng.standard_normal(shape)).astype(dtype)
+        if np.dtype(dtype).kind == "c"
+        else values.astype(dtype)
+    )
+
+
+def combined(table, matrix, shape, dtype):
+    """The definition, block by block, in extended precision; and the size of what is added up."""
+    out = np.zeros((table.shape[2], *shape), np.result_type(dtype, table, np.clongdouble))
+    size = np.zeros(out.shape)
+    for i, j, w in np.ndindex(*table.shape):
+        block = matrix[i * shape[0] : (i + 1) * shape[0], j * shape[1] : (j + 1) * shape[1]]
+        out[w, : block.shape[0], : block.shape[1]] += table[i, j, w] * block
+        size[w, : block.shape[0], : block.shape[1]] += abs(table[i, j, w]) * abs(block)
+    return out, size
+
+
+def recombined(weights, answers, grid, shape, dtype):
+    height, width = answers[0].shape
+    out = np.zeros((grid[0] * height, grid[1] * width), np.clongdouble)
+    size = np.zeros(out.shape)
+    for i, l in np.ndindex(*grid):
+        for s, answer in enumerate(answers):
+            place = slice(i * height, (i + 1) * height), slice(l * width, (l + 1) * width)
+            out[place] += weights[i * grid[1] + l, s] * answer
+            size[place] += abs(weights[i * grid[1] + l, s]) * abs(answer)
+    return out[: shape[0], : shape[1]], size[: shape[0], : shape[1]]
+
+
+def rounding(terms, dtype):
+    """Factors rounded to the dtype, products and sums: (terms + 2) roundings at worst, twice for complex ones."""
+    return 4 * (terms + 2) * np.finfo(dtype).eps
+
+
+@given(
+    grid=st.tuples(counts, counts),
+    tasks=counts,
+    shape=st.tuples(sizes, sizes),
+    dtype=st.sampled_from(DTYPES),
+    layout=st.sampled_from(["contiguous", "Fortran", "strided", "reversed"]),
+    is_complex=st.booleans(),
+    buffer=buffers,
+    seed=st.integers(0, 99),
+)
+def test_combine_is_the_definition(grid, tasks, shape, dtype, layout, is_complex, buffer, seed):
+    table = drawn(seed, (*grid, tasks), "complex128" if is_complex else "float64")
+    matrix = drawn(seed + 1, shape, dtype)
+    block = Partition(grid[0], grid[1], 1).left_block(shape)
+    coded = np.result_type(dtype, np.complex64) if is_complex else np.dtype(dtype)
+    outs = [np.full(block, np.nan, coded) for _ in range(tasks)]
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(arrays, "_BUFFER_BYTES", buffer)
+        combine(table, layouts(matrix)[layout], outs)
+
+    expected, size = combined(table, matrix, block, dtype)
+    assert (abs(np.array(outs) - expected) <= rounding(grid[0] * grid[1], dtype) * size).all()
+
+
+@given(
+    grid=st.tuples(counts, counts),
+    answers=counts,
+    block=st.tuples(st.integers(1, 6), st.integers(1, 6)),
+    crop=st.tuples(st.integers(0, 30), st.integers(0, 30)),
+    dtype=st.sampled_from(DTYPES),
+    layout=st.sampled_from(["contiguous", "Fortran", "strided", "reversed"]),
+    buffer=buffers,
+    seed=st.integers(0, 99),
+)
+def test_recombine_is_the_definition(grid, answers, block, crop, dtype, layout, buffer, seed):
+    weights = drawn(seed, (grid[0] * grid[1], answers), "float64")
+    given_answers = [drawn(seed + 1 + s, block, dtype) for s in range(answers)]
+    shape = max(0, grid[0] * block[0] - crop[0]), max(0, grid[1] * block[1] - crop[1])
+    out = layouts(np.zeros(shape, dtype))[layout]
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(arrays, "_BUFFER_BYTES", buffer)
+        recombine(weights, [layouts(answer)[layout] for answer in given_answers], grid, out)
+
+    expected, size = recombined(weights, given_answers, grid, shape, dtype)
+    assert (abs(out - expected) <= rounding(answers, dtype) * size).all()
+
+
+@given(seed=st.integers(0, 99), dtype=st.sampled_from(["complex64", "complex128"]))
+def test_imaginary_parts_are_dropped_where_the_product_is_real(seed, dtype):
+    weights, answers = drawn(seed, (1, 3), "complex128"), [drawn(seed + s, (4, 5), dtype) for s in range(3)]
+    out = np.zeros((4, 5), np.zeros(0, dtype).real.dtype)
+    recombine(weights, answers, (1, 1), out)
+
+    expected, size = recombined(weights, answers, (1, 1), (4, 5), dtype)
+    assert (abs(out - expected.real) <= rounding(3, dtype) * size).all()
+
+
+def test_edges_are_padded_with_zeros_and_never_read():
+    outs = [np.full((2, 2), np.nan) for _ in range(2)]
+    combine(np.array([[[1.0, 1.0]], [[1.0, -1.0]]]), np.ones((3, 2)), outs)
+    assert outs[0].tolist() == [[2, 2], [1, 1]]
+    assert outs[1].tolist() == [[0, 0], [1, 1]]
+
+
+@pytest.mark.parametrize("dtype", ["int8", "int64", "bool", "float16"])
+def test_other_dtypes_are_converted_as_they_are_gathered(dtype):
+    matrix = np.arange(12).reshape(3, 4).astype(dtype)
+    out = np.zeros((3, 2), working_dtype(dtype))
+    combine(np.array([[[2.0], [1.0]]]), matrix, [out])
+    assert np.array_equal(out, 2 * matrix[:, :2].astype(float) + matrix[:, 2:])
+
+
+@pytest.mark.parametrize(
+    ("given_dtypes", "expected"),
+    [
+        (("float16",), "float32"),
+        (("float16", "int8"), "float32"),
+        (("bool", "uint64"), "float64"),
+        (("float32", "int64"), "float64"),
+        (("float32", "complex64"), "complex64"),
+        (("float64", "complex64"), "complex128"),
+    ],
+)
+def test_products_are_computed_in_a_floating_dtype(given_dtypes, expected):
+    assert working_dtype(*given_dtypes) == np.dtype(expected)
+
+
+@pytest.mark.parametrize("buffer", [1, 100, 10_000])
+@pytest.mark.parametrize("shape", [(0, 5), (5, 0), (1, 1), (7, 3), (3, 1000)])
+def test_tiles_cover_a_block_once(monkeypatch, shape, buffer):
+    monkeypatch.setattr(arrays, "_BUFFER_BYTES", buffer)
+    seen = np.zeros(shape, int)
+    for down, across in arrays._tiles(*shape, 8):
+        seen[down, across] += 1
+        assert seen[down, across].size * 8 <= max(8, buffer)
+    assert (seen == 1).all()
