@@ -119,11 +119,15 @@ class Lane(Protocol):
     pid: int | None
 
     def put(self, key: str, block: Array, /) -> Future[None]:
-        """Store a block under a key until deleted or lost; the last put of a key wins."""
+        """Store a block under a key until deleted or lost; the last put of a key wins.
+
+        It is a copy; but a buffer from ``alloc`` on any lane of this engine, or a view of one, is shared with this
+        worker too.
+        """
         ...
 
     def alloc(self, key: str, shape: tuple[int, ...], dtype: Any, /) -> Array | None:
-        """A zeroed buffer shared with the worker, stored under ``key``, to encode straight into; None where not shared."""
+        """A zeroed buffer shared with the worker, stored under ``key``, to encode into; None where not shared."""
         ...
 
     def submit(self, fn: Callable[..., T], /, *args: Any, out: str | None = None) -> Future[T]:

@@ -13,6 +13,7 @@ from heapq import heappop, heappush
 from itertools import count
 from queue import Empty
 from typing import Any, Literal, Protocol, Self, TypeVar
+from weakref import WeakValueDictionary
 
 import numpy as np
 
@@ -94,13 +95,13 @@ class PumpedLane:
     # --- the verbs of a lane ------------------------------------------------------------------------------------
 
     def put(self, key: str, block: Array, /) -> Future[None]:
-        """Store a copy of a block, as it is now."""
-        copy = np.array(block)
-        return self._enqueue(lambda: self._store.update({key: copy}))
+        """Store a copy of a block, as it is now; the block itself where it lies in a buffer of this engine."""
+        kept = block if self._engine.is_shared(block) else np.array(block)
+        return self._enqueue(lambda: self._store.update({key: kept}))
 
     def alloc(self, key: str, shape: tuple[int, ...], dtype: Any, /) -> Array | None:
         """A zeroed buffer that is the stored block itself."""
-        buffer = np.zeros(shape, dtype)
+        buffer = self._engine.buffer(shape, dtype)
         self._enqueue(lambda: self._store.update({key: buffer}))
         return buffer
 
@@ -271,6 +272,7 @@ class PumpedEngine:
         self._timeline: list[tuple[float, int, Callable[[], None]]] = []
         self._order = count()
         self._listeners: list[Callable[[News], None]] = []
+        self._buffers: WeakValueDictionary[int, Array] = WeakValueDictionary()
         self._closed = False
 
     def __enter__(self) -> Self:
@@ -319,6 +321,18 @@ class PumpedEngine:
     def after(self, seconds: float, happen: Callable[[], None]) -> None:
         """Put a moment on the timeline; equal times happen in the order they were put."""
         heappush(self._timeline, (self.pace.now() + seconds, next(self._order), happen))
+
+    def buffer(self, shape: tuple[int, ...], dtype: Any) -> Array:
+        """A zeroed array that lanes share."""
+        buffer = np.zeros(shape, dtype)
+        self._buffers[id(buffer)] = buffer
+        return buffer
+
+    def is_shared(self, block: Array) -> bool:
+        """Whether a block is such an array or a view of one."""
+        owner = getattr(block, "base", None)
+        owner = block if owner is None else owner
+        return self._buffers.get(id(owner)) is owner
 
     def fate(self, rank: int) -> Fate:
         """The fate of the next piece of work given to this rank."""

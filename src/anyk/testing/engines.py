@@ -143,6 +143,22 @@ class EngineContract:
         assert self._result(lane.submit(multiply, Ref("a"), Ref("a"), Ref("c"))) is None
         np.testing.assert_array_equal(c, 4.0 * np.eye(2))
 
+    def test_an_allocated_buffer_can_be_shared_with_other_lanes(self, engine: Engine) -> None:
+        """Also after the worker it was made for is gone: so blocks survive their workers."""
+        buffer = engine.lanes[1].alloc("a", (2, 2), np.float64)
+        if buffer is None:
+            pytest.skip("no shared memory")
+        lanes, sums = [engine.lanes[0], engine.respawn(1) if engine.caps.respawn else engine.lanes[1]], []
+        for lane in lanes:
+            lane.put("row", buffer[1])
+        buffer[:] = 3.0
+        for lane in lanes:
+            sums.append(self._result(lane.submit(np.sum, Ref("row"))))
+            assert self._result(lane.submit(operator.iadd, Ref("row"), 1.0, out="same")) is None
+
+        assert sums == [6.0, 8.0]
+        np.testing.assert_array_equal(buffer, [[3.0, 3.0], [5.0, 5.0]])
+
     # --- cancel -------------------------------------------------------------------------------------------------
 
     def test_a_cancelled_lane_is_free_again(self, engine: Engine) -> None:
