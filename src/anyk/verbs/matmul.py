@@ -1,7 +1,6 @@
 """The straight line: cut and encode, let the workers multiply, decode from whoever answered, measure."""
 
 import os
-import warnings
 from dataclasses import dataclass, replace
 from time import perf_counter
 from typing import Any
@@ -14,14 +13,14 @@ from anyk import planning
 from anyk.code import Code
 from anyk.engines.base import Engine
 from anyk.engines.drive import Watch
-from anyk.errors import PrecisionError, PrecisionWarning
 from anyk.job import StopRule, first_threshold, until
 from anyk.probes import Probe
 from anyk.verbs.blocks import encoded
 from anyk.verbs.integers import exactly
+from anyk.verbs.judgement import judge
 from anyk.verbs.opened import opened_engine
 from anyk.verbs.operands import Operands, operands
-from anyk.verbs.product import Product
+from anyk.verbs.product import Product, nothing
 from anyk.verbs.run import Run, Settings
 
 Array = NDArray[Any]
@@ -87,7 +86,7 @@ def matmul(
     given = operands("matmul", A, B, check_finite=check_finite)
     rng = np.random.default_rng(rng)
     if not (given.a.size and given.b.size):
-        return _nothing(given)
+        return nothing(given.shape, np.dtype(np.int64) if given.is_integer else given.a.dtype)
     rule = stop or (first_threshold() if tolerance is None else until(tolerance))
     with opened_engine(engine, code.workers if code else workers or _default_workers(stragglers)) as opened:
         chosen = code or planning.choose(
@@ -116,7 +115,7 @@ def _product(a: Array, b: Array, shape: tuple[int, ...], call: _Call) -> Product
         product = Run(call.settings, *blocks, (a.shape[0], b.shape[1]), a.dtype, probe).finish(seconds)
     seconds = {**product.seconds, "total": perf_counter() - began}
     product = replace(product, value=product.value.reshape(shape), seconds=seconds)
-    _judge(product, call.settings.code, call.tolerance)
+    judge(product, call.settings.code, call.tolerance)
     return product
 
 
@@ -133,30 +132,3 @@ def _integer_product(given: Operands, call: _Call) -> Product:
 
 def _default_workers(stragglers: int) -> int:
     return max(2, os.cpu_count() or 1) + stragglers
-
-
-def _nothing(given: Operands) -> Product:
-    """The product of matrices without entries: zeros, and no work."""
-    dtype = np.dtype(np.int64) if given.is_integer else given.a.dtype
-    value = np.zeros(given.shape, dtype)
-    return Product(value, (), (), 0.0, "exact", "one operand has no entries: nothing to compute", {"total": 0.0}, None)
-
-
-def _judge(product: Product, code: Code, tolerance: float | None) -> None:
-    """Refuse what is not a number, and warn of what is less exact than it should be."""
-    error, dtype = product.error, product.value.dtype
-    if error is not None and not np.isfinite(error):
-        raise PrecisionError(
-            f"the product is not finite: an answer among tasks {list(product.survivors)} holds NaN or infinity, or the "
-            f"entries overflow {dtype}. Compute in a wider dtype, or clean A and B."
-        )
-    usual = max(3 * code.design_error, float(np.sqrt(np.finfo(dtype).eps)))
-    limit = usual if tolerance is None else tolerance
-    if error is not None and error > limit:
-        warnings.warn(
-            f"the product's {product.error_kind} relative error is {error:.1e}, above {limit:.1e}; {product.reason}. "
-            "Wait for more answers (stop=anyk.everyone), use a wider dtype or more workers; where A B is much smaller "
-            "than |A| |B|, cancellation alone explains it.",
-            PrecisionWarning,
-            stacklevel=4,
-        )

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 
 from anyk import engines
 from anyk.engines.base import Engine
-from anyk.verbs.blocks import drop_idle
+from anyk.verbs.blocks import shelf_of
 
 
 @contextmanager
@@ -17,11 +17,13 @@ def opened_engine(engine: str | Engine | None, workers: int) -> Iterator[Engine]
         workers: how many, where a name does not say.
     """
     if engine is not None and not isinstance(engine, str):
-        yield engine
+        yield engines.open(engine)
         return
     opened = engines.open(engine or "processes", workers=workers)
     try:
         yield opened
     finally:
-        drop_idle(opened)
-        opened.close()
+        try:
+            shelf_of(opened).clear()
+        finally:
+            opened.close()

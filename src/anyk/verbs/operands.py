@@ -65,13 +65,23 @@ def finite_matrix(call: str, name: str, given: ArrayLike, *, check_finite: bool 
     Raises:
         InputError: not two-dimensional, not numbers, or entries that are not finite.
     """
-    array = _numbers(call, name, given)
+    array = finite_numbers(call, name, given, check_finite=check_finite)
     if array.ndim != 2:
         raise InputError(f"`{call}` takes a matrix; {name} has shape {array.shape}.")
     matrix: Array = array.astype(working_dtype(array.dtype), copy=False)
-    if check_finite:
-        _finite(call, name, matrix)
     return matrix
+
+
+def finite_numbers(call: str, name: str, given: ArrayLike, *, check_finite: bool = True) -> Array:
+    """One matrix or vector as it is.
+
+    Raises:
+        InputError: neither, not numbers, or entries that are not finite.
+    """
+    array = _numbers(call, name, given)
+    if check_finite:
+        _finite(call, name, array)
+    return array
 
 
 def _numbers(call: str, name: str, given: ArrayLike) -> Array:

@@ -1,7 +1,7 @@
 """A matrix that lives on the workers: encoded once, multiplied many times."""
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from functools import cached_property
 from time import perf_counter
@@ -20,10 +20,11 @@ from anyk.engines.work import multiply, multiply_transposed
 from anyk.errors import ClusterError, InputError
 from anyk.job import StopRule, first_threshold
 from anyk.probes import Sketch
-from anyk.verbs.blocks import Blocks, borrow, give_back
+from anyk.verbs.blocks import Blocks, Shelf
+from anyk.verbs.judgement import judge
 from anyk.verbs.opened import opened_engine
-from anyk.verbs.operands import finite_matrix
-from anyk.verbs.product import Product
+from anyk.verbs.operands import finite_matrix, finite_numbers
+from anyk.verbs.product import Product, nothing
 from anyk.verbs.run import Run, Settings
 
 Array = NDArray[Any]
@@ -43,7 +44,7 @@ def place(
         A: matrix (height, depth); floating and complex dtypes are kept, integers become float64. It is not kept.
         code: how to encode; codes with ``cols=1`` waste nothing on vectors (`mds`, `matdot`, `generalized_polydot`).
         engine: as for `matmul`; an engine named here is closed with the matrix.
-        check_finite: refuse NaN and infinite entries.
+        check_finite: refuse NaN and infinite entries, of A and of what it is multiplied with.
         rng: generator or seed of the signs that measure each product.
 
     Returns:
@@ -55,11 +56,11 @@ def place(
 
     >>> import numpy as np, anyk
     >>> with anyk.place(np.eye(4), anyk.codes.mds(2, 3), engine="inline") as coded:
-    ...     (coded @ np.arange(4.0)).tolist()
+    ...     (coded @ np.arange(4.0)).round(12).tolist()
     [0.0, 1.0, 2.0, 3.0]
     """
     matrix = finite_matrix("place", "A", A, check_finite=check_finite)
-    return CodedMatrix(matrix, code, engine, np.random.default_rng(rng))
+    return CodedMatrix(matrix, code, engine, np.random.default_rng(rng), check_finite=check_finite)
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,14 +72,18 @@ class _Side:
         shape: of the matrix as this side sees it.
         sketch: measures this side's products.
         kernel: what a worker does with its blocks.
-        role: name of the buffers this side borrows.
     """
 
     code: Code
     shape: tuple[int, int]
     sketch: Sketch
     kernel: Callable[..., Any]
-    role: str
+
+    def buffers(self, product: tuple[int, int]) -> dict[str, tuple[int, int]]:
+        """The shapes of a task's operand and answer, for a product of this shape, under a name for the pair's shelf."""
+        cut, which = self.code.partition, self.kernel.__name__
+        operand = cut.right_block((self.shape[1], product[1]))
+        return {f"operand to {which}": operand, f"answer of {which}": cut.result_block(product)}
 
 
 class CodedMatrix:
@@ -86,24 +91,31 @@ class CodedMatrix:
 
     ``coded @ B`` and ``coded.T @ Y`` return arrays, `product` the whole `Product` with its measured error. A lost
     worker's replacement gets its block back from shared memory without a copy; a block that is gone altogether is
-    computed from the others (`rebuild`).
+    computed from the others (`rebuild`). Several threads may multiply at once where the engine allows it.
     """
 
-    def __init__(self, matrix: Array, code: Code, engine: str | Engine | None, rng: Generator) -> None:
-        self.dtype, self.code = matrix.dtype, code
-        self._blocks: Blocks | None = None
-        self._opened = opened_engine(engine, code.workers)
-        self._engine = self._opened.__enter__()
-        try:
+    #: NumPy leaves ``array @ coded`` to `__rmatmul__`.
+    __array_ufunc__ = None
+    ndim = 2
+
+    def __init__(
+        self, matrix: Array, code: Code, engine: str | Engine | None, rng: Generator, *, check_finite: bool = True
+    ) -> None:
+        height, depth = matrix.shape
+        self.dtype, self.code, self._check_finite = matrix.dtype, code, check_finite
+        self._forward = _Side(code, (height, depth), Sketch.draw(matrix, rng), multiply)
+        self._sketch_of_transpose = Sketch.draw(matrix.T, rng)
+        with ExitStack() as opened:
+            self._engine = opened.enter_context(opened_engine(engine, code.workers))
             dtype = code.coded_dtype(matrix.dtype)
             self._blocks = Blocks(self._engine, code.workers, code.partition.left_block(matrix.shape), dtype)
+            opened.callback(self._blocks.forget)
             self._blocks.encode(code.left, matrix)
-        except BaseException:
-            self.close()
-            raise
-        height, depth = matrix.shape
-        self._forward = _Side(code, (height, depth), Sketch.draw(matrix, rng), multiply, "A B")
-        self._sketch_of_transpose = Sketch.draw(matrix.T, rng)
+            # Buffers of its own, so that matrices of different shapes do not take turns in throwing them away.
+            self._shelf = Shelf(self._engine)
+            opened.callback(self._shelf.clear)
+            self._closing = opened.pop_all()
+        self._is_open = True
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -123,13 +135,17 @@ class CodedMatrix:
         """A B, for a matrix or vector B."""
         return self.product(B).value
 
+    def __rmatmul__(self, Y: ArrayLike) -> Array:
+        """Y A, by the transpose."""
+        return (self.T @ np.asarray(Y).T).T
+
     def product(
         self, B: ArrayLike, *, stop: StopRule | None = None, timeout: float | None = None, retries: int = 1
     ) -> Product:
         """A B with all there is to know about it.
 
         Args:
-            B: matrix (depth, width) or vector (depth,); it is computed in the dtype of A.
+            B: matrix (depth, width) or vector (depth,); it is computed in the precision of A.
             stop: when to stop waiting; default: at the first answers that decode.
             timeout: seconds until giving up; default: never.
             retries: how often a task is computed again after its worker was lost.
@@ -137,6 +153,10 @@ class CodedMatrix:
         Raises:
             InputError: B does not fit, or the matrix was closed.
             ClusterError: too few answers came.
+            PrecisionError: the product is not finite.
+
+        Warns:
+            PrecisionWarning: the error is larger than rounding explains.
         """
         return self._multiplied(self._forward, B, stop or first_threshold(), timeout, retries)
 
@@ -163,8 +183,12 @@ class CodedMatrix:
             task: whose block.
 
         Raises:
+            InputError: no such task, or the matrix was closed.
             ClusterError: the other blocks do not determine it.
         """
+        blocks = self._resident()
+        if not 0 <= task < self.code.workers:
+            raise InputError(f"`rebuild({task})`: the tasks of `{self.code.name}` are 0 … {self.code.workers - 1}.")
         others = [other for other in range(self.code.workers) if other != task]
         table = self.code.left.reshape(-1, self.code.workers)
         shares, *_ = np.linalg.lstsq(table[:, others], table[:, task], rcond=None)
@@ -172,15 +196,13 @@ class CodedMatrix:
             raise ClusterError(
                 f"block {task} of `{self.code.name}` does not follow from the others; place the matrix anew."
             )
-        blocks = self._resident().arrays
-        recombine(shares[None], [blocks[other] for other in others], (1, 1), blocks[task])
+        recombine(shares[None], [blocks.arrays[other] for other in others], (1, 1), blocks.arrays[task])
+        blocks.were_changed()
 
     def close(self) -> None:
         """Free the blocks, and the engine if it was opened here; safe to call twice."""
-        blocks, self._blocks = self._blocks, None
-        if blocks is not None:
-            blocks.forget()
-            self._opened.__exit__(None, None, None)
+        self._is_open = False
+        self._closing.close()
 
     def __enter__(self) -> Self:
         return self
@@ -196,43 +218,48 @@ class CodedMatrix:
     @cached_property
     def _backward(self) -> _Side:
         height, depth = self.shape
-        side = transposed(self.code)
-        return _Side(side, (depth, height), self._sketch_of_transpose, multiply_transposed, "A^T Y")
+        return _Side(transposed(self.code), (depth, height), self._sketch_of_transpose, multiply_transposed)
 
     def _resident(self) -> Blocks:
-        if self._blocks is None:
+        if not self._is_open:
             raise InputError(f"{self!r} was closed; place the matrix again.")
         return self._blocks
 
     def _multiplied(self, side: _Side, B: ArrayLike, stop: StopRule, timeout: float | None, retries: int) -> Product:
         began = perf_counter()
-        left, given = self._resident(), np.asarray(B)
-        right = (given[:, None] if given.ndim == 1 else given).astype(self.dtype, copy=False)
-        if right.ndim != 2 or right.shape[0] != side.shape[1]:
+        left, given = self._resident(), finite_numbers("coded @ B", "B", B, check_finite=self._check_finite)
+        if given.shape[:1] != side.shape[1:]:
             raise InputError(f"`coded @ B`: the coded matrix is {side.shape} and B is {given.shape}; they do not fit.")
-        cut, shape = side.code.partition, (side.shape[0], right.shape[1])
-        settings = Settings(side.code, self._engine, stop, timeout, retries)
-        with self._borrowed(side, cut.right_block(right.shape), cut.result_block(shape)) as (operand, answers):
-            operand.encode(side.code.right, right)
+        dtype, shape = _precision(self.dtype, given.dtype), side.shape[:1] + given.shape[1:]
+        if not (given.size and side.shape[0]):
+            return nothing(shape, dtype)
+        # The real and imaginary parts of B are columns of their own where the matrix is real.
+        right = np.ascontiguousarray(given.reshape(len(given), -1), dtype).view(self.dtype)
+        code, full = side.code, (side.shape[0], right.shape[1])
+        settings = Settings(code, self._engine, stop, timeout, retries)
+        with ExitStack() as borrowed:
+            operand, answers = (
+                borrowed.enter_context(self._shelf.lent(role, code.workers, block, code.coded_dtype(self.dtype)))
+                for role, block in side.buffers(full).items()
+            )
+            operand.encode(code.right, right)
             seconds = {"encode": perf_counter() - began}
-            run = Run(settings, left, operand, answers, shape, self.dtype, side.sketch.of(right), side.kernel)
+            run = Run(settings, left, operand, answers, full, self.dtype, side.sketch.of(right), side.kernel)
             product = run.finish(seconds)
+        judge(product, code, None, scale=_cancellation(side.sketch, right, product.value))
         seconds = {**product.seconds, "total": perf_counter() - began}
-        return replace(product, value=product.value.reshape(side.shape[:1] + given.shape[1:]), seconds=seconds)
+        return replace(product, value=product.value.view(dtype).reshape(shape), seconds=seconds)
 
-    @contextmanager
-    def _borrowed(self, side: _Side, *shapes: tuple[int, int]) -> Iterator[list[Blocks]]:
-        roles = [f"{each} of {side.role}" for each in ("operand", "answers")]
-        dtype = side.code.coded_dtype(self.dtype)
-        blocks = [
-            borrow(self._engine, role, side.code.workers, shape, dtype)
-            for role, shape in zip(roles, shapes, strict=True)
-        ]
-        try:
-            yield blocks
-        finally:
-            for role, each in zip(roles, blocks, strict=True):
-                give_back(self._engine, role, each)
+
+def _cancellation(sketch: Sketch, B: Array, product: Array) -> float:
+    """|A| |B| / |A B|, Frobenius norms."""
+    size, formed = float(np.linalg.norm(sketch.image)) / len(sketch.image) ** 0.5, float(np.linalg.norm(product))
+    return size * float(np.linalg.norm(B)) / formed if formed else 1.0
+
+
+def _precision(resident: np.dtype[Any], given: np.dtype[Any]) -> np.dtype[Any]:
+    """The dtype of a product with B: the precision of A, complex if B is."""
+    return np.result_type(resident, np.complex64) if given.kind == "c" else resident
 
 
 class Transposed:
@@ -242,6 +269,9 @@ class Transposed:
         coded: the matrix.
     """
 
+    __array_ufunc__ = None
+    ndim = 2
+
     def __init__(self, coded: CodedMatrix) -> None:
         self.T, self._side = coded, coded._backward
         self.shape, self.dtype, self.code = self._side.shape, coded.dtype, self._side.code
@@ -249,6 +279,10 @@ class Transposed:
     def __matmul__(self, Y: ArrayLike) -> Array:
         """A^T Y, for a matrix or vector Y."""
         return self.product(Y).value
+
+    def __rmatmul__(self, B: ArrayLike) -> Array:
+        """B A^T, by the matrix itself."""
+        return (self.T @ np.asarray(B).T).T
 
     def product(
         self, Y: ArrayLike, *, stop: StopRule | None = None, timeout: float | None = None, retries: int = 1

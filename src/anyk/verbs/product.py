@@ -99,3 +99,9 @@ class Product:
     def _ended(self, row: Stretch, at: float, lost: bool) -> Stretch:
         outcome = "wrong" if row.task in self.wrong else "used" if row.task in self.survivors else "answered"
         return Stretch(row.task, row.worker, row.attempt, row.sent_seconds, at, "lost" if lost else outcome)
+
+
+def nothing(shape: tuple[int, ...], dtype: np.dtype[Any]) -> Product:
+    """The product of matrices without entries: zeros, and no work."""
+    reason = "one operand has no entries: nothing to compute"
+    return Product(np.zeros(shape, dtype), (), (), 0.0, "exact", reason, {"total": 0.0}, None)

@@ -15,7 +15,7 @@ from anyk.engines.base import Engine, Lane
 from anyk.engines.drive import Outcome, Watch, drive_stepwise
 from anyk.engines.work import multiply
 from anyk.errors import ClusterError
-from anyk.job import Job, State, Step, StopRule
+from anyk.job import Job, State, StopRule
 from anyk.job.messages import Compute, Decoded, Suspected
 from anyk.verbs.blocks import Blocks
 from anyk.verbs.product import Product
@@ -80,6 +80,7 @@ class Run:
     ) -> None:
         self._settings, self._left, self._right, self._answers = settings, left, right, answers
         self._shape, self._dtype, self._gauge, self._multiply = shape, dtype, gauge, multiply
+        self._job: Job | None = None
         self._futures: dict[int, Future[Any]] = {}
         self._strayed: set[int] = set()
         self._value = np.empty(0, dtype)
@@ -102,7 +103,7 @@ class Run:
                 next(decodings)
             except StopIteration as end:
                 outcome: Outcome = end.value
-                return self.product(outcome.reason, outcome.events, {**seconds, "collect": outcome.seconds["collect"]})
+                return self.product({**seconds, "collect": outcome.seconds["collect"]})
 
     def decodings(self) -> Generator[Decoded | Suspected, None, Outcome]:
         """Drive the job, pausing after each decoding; `product` then tells what it gave.
@@ -112,7 +113,7 @@ class Run:
         """
         code, engine, settings = self._settings.code, self._settings.engine, self._settings
         tables = Tables(code, self._dtype)
-        job = Job(
+        job = self._job = Job(
             code.workers,
             len(engine.lanes),
             threshold=code.recovery_threshold,
@@ -131,10 +132,10 @@ class Run:
             raise ClusterError(outcome.reason)
         return outcome
 
-    def product(self, reason: str, events: tuple[Step, ...], seconds: Mapping[str, float]) -> Product:
-        """What the last decoding gave."""
-        kind = "expected" if self._gauge is None else "measured"
-        phases = {**seconds, **self._seconds}
+    def product(self, seconds: Mapping[str, float]) -> Product:
+        """What the last decoding gave, and the story so far."""
+        kind, phases = "expected" if self._gauge is None else "measured", {**seconds, **self._seconds}
+        reason, events = ("", ()) if self._job is None else (self._job.reason, tuple(self._job.story()))
         return Product(self._value, self._tasks, (), self._error, kind, reason, phases, self._settings.code, events)
 
     def start(self, compute: Compute, lane: Lane) -> "Future[Any]":

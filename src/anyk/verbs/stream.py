@@ -1,11 +1,10 @@
 """An anytime product: a better answer each time a result arrives, its measured error on it."""
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from dataclasses import dataclass, replace
 from time import perf_counter
 
 import numpy as np
-from numpy.random import Generator
 from numpy.typing import ArrayLike
 
 from anyk.code import Code
@@ -15,9 +14,10 @@ from anyk.errors import InputError
 from anyk.job.stop import Progress, Verdict
 from anyk.probes import Probe
 from anyk.verbs.blocks import encoded
+from anyk.verbs.judgement import judge
 from anyk.verbs.opened import opened_engine
 from anyk.verbs.operands import operands
-from anyk.verbs.product import Product
+from anyk.verbs.product import Product, nothing
 from anyk.verbs.run import Run, Settings
 
 
@@ -31,13 +31,14 @@ def stream(
     check_finite: bool = True,
     timeout: float | None = None,
     retries: int = 1,
-    rng: Generator | int | None = None,
+    rng: np.random.Generator | int | None = None,
     watch: Watch | None = None,
-) -> Iterator[Product]:
+) -> Generator[Product, None, None]:
     """The product of two matrices, given again and again: each time an answer made it better.
 
     Every product is decoded from all answers so far and carries its measured error. The last one is within the
-    tolerance, or, without a tolerance, decoded from answers that suffice. Leaving the loop early frees the workers.
+    tolerance, or, without a tolerance, decoded from answers that suffice. Leaving the loop early frees the workers;
+    whoever keeps the generator itself in a variable closes it (``close()``).
 
     Args:
         A: matrix (height, depth) or vector (depth,); integers become float64.
@@ -55,8 +56,14 @@ def stream(
         Products with falling error, each in an array of its own.
 
     Raises:
-        InputError: operands that cannot be multiplied, or a tolerance that is not positive.
-        ClusterError: nothing more can come and what came does not decode.
+        InputError: operands that cannot be multiplied, or a tolerance that is not positive. At once.
+        ClusterError: time is over, or nothing more can come and what came does not decode. The products given before
+            are as good as they say.
+        PrecisionError: the answers hold values that are not finite.
+
+    Warns:
+        PrecisionWarning: all answers came, and the last product's error is larger than the tolerance, or than rounding
+            explains.
 
     >>> import numpy as np, anyk
     >>> errors = [
@@ -69,13 +76,18 @@ def stream(
         raise InputError(f"`stream(tolerance={tolerance})`: no answer is that good; use a tolerance above 0.")
     given = operands("stream", A, B, check_finite=check_finite)
     a, b = (matrix.astype(np.float64) if given.is_integer else matrix for matrix in (given.a, given.b))
+    if not (a.size and b.size):
+        return (each for each in [nothing(given.shape, a.dtype)])
 
-    def products() -> Iterator[Product]:
+    def products() -> Generator[Product, None, None]:
+        began = perf_counter()
         with opened_engine(engine, code.workers) as opened, encoded(opened, code, a, b) as blocks:
-            settings = Settings(code, opened, _EachAnswer(tolerance), timeout, retries, watch)
             probe = Probe.draw(a, b, np.random.default_rng(rng))
+            settings = Settings(code, opened, _EachAnswer(tolerance), timeout, retries, watch)
             run = Run(settings, *blocks, (a.shape[0], b.shape[1]), a.dtype, probe)
-            yield from _improving(run, given.shape)
+            best = yield from _improving(run, given.shape, began)
+            # In here, so that a warning turned into an error finds the engine still open, and closes it.
+            judge(best, code, tolerance, remedy="Use a wider dtype, more workers or a larger tolerance")
 
     return products()
 
@@ -88,21 +100,28 @@ class _EachAnswer:
 
     def __call__(self, progress: Progress) -> Verdict:
         error, answers = progress.measured, len(progress.received)
+        hopeless = not progress.reachable() and (self.tolerance is None or progress.attainable_error() > self.tolerance)
         if error is None:
-            return Verdict(answers > 0, f"{answers} answers came", give_up=not progress.reachable())
+            return Verdict(answers > 0, f"{answers} answers came", give_up=hopeless)
+        words = f"measured error {error:.1e} of {answers} answers"
         if self.tolerance is None:
-            return Verdict(progress.sufficient(), f"{answers} answers decode")
-        return Verdict(error <= self.tolerance, f"measured error {error:.1e} of {answers} answers")
+            enough = progress.sufficient()
+            return Verdict(enough, f"{answers} answers decode" if enough else words, give_up=hopeless)
+        return Verdict(error <= self.tolerance, words, give_up=hopeless)
 
 
-def _improving(run: Run, shape: tuple[int, ...]) -> Iterator[Product]:
-    began, best = perf_counter(), np.inf
+def _improving(run: Run, shape: tuple[int, ...], began: float) -> Generator[Product, None, Product]:
+    """Yield each product that is better than all before; return the best, or the last if that is not finite."""
+    best, least = None, np.inf
     decodings = run.decodings()
     try:
         for _ in decodings:
-            product = run.product("the best so far", (), {"total": perf_counter() - began})
-            if product.error is not None and product.error < best:
-                best = product.error
-                yield replace(product, value=product.value.reshape(shape))
+            product = run.product({"total": perf_counter() - began})
+            error = np.inf if product.error is None else product.error
+            if error < least:
+                best, least = replace(product, value=product.value.reshape(shape)), error
+                yield best
     finally:
         decodings.close()
+    last = run.product({"total": perf_counter() - began})
+    return replace(best, reason=last.reason) if best and np.isfinite(last.error or 0.0) else last

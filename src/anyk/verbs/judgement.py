@@ -1,0 +1,47 @@
+"""Is a product as good as it should be? Refuse what is not a number, warn of what is less exact than expected."""
+
+import warnings
+
+import numpy as np
+
+from anyk.code import Code
+from anyk.errors import PrecisionError, PrecisionWarning
+from anyk.verbs.product import Product
+
+#: What helps where answers were left out.
+WAIT = "Wait for more answers (stop=anyk.everyone), use a wider dtype or more workers"
+
+
+def judge(product: Product, code: Code, tolerance: float | None, *, scale: float = 1.0, remedy: str = WAIT) -> None:
+    """Check a product's error; to be called by what a verb calls.
+
+    Args:
+        product: with its error, or without one.
+        code: it was made with.
+        tolerance: relative error asked for; None: what the code is designed for, or half the digits of the dtype.
+        scale: the size of what was added up, relative to that of the product: so much may rounding be enlarged.
+        remedy: what the caller can do.
+
+    Raises:
+        PrecisionError: the error is not finite.
+
+    Warns:
+        PrecisionWarning: the error is too large.
+    """
+    error, dtype = product.error, product.value.dtype
+    if error is None:
+        return
+    if not np.isfinite(error):
+        raise PrecisionError(
+            f"the product is not finite: an answer among tasks {list(product.survivors)} holds NaN or infinity, or the "
+            f"entries overflow {dtype}. Compute in a wider dtype, or clean A and B."
+        )
+    usual = max(3 * code.design_error, float(np.sqrt(np.finfo(dtype).eps))) * max(1.0, scale)
+    limit = usual if tolerance is None else tolerance
+    if error > limit:
+        warnings.warn(
+            f"the product's {product.error_kind} relative error is {error:.1e}, above {limit:.1e}; {product.reason}. "
+            f"{remedy}; where A B is much smaller than |A| |B|, cancellation alone explains it.",
+            PrecisionWarning,
+            stacklevel=4,
+        )
