@@ -25,7 +25,7 @@ _EXAMPLES = (
 @click.group(
     cls=Commands, examples=_EXAMPLES, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100}
 )
-@click.version_option(package_name="anyk", message="%(prog)s %(version)s")
+@click.version_option(package_name="anyk", message="anyk %(version)s")
 def main() -> None:
     """Matrix products on P workers, recovered from any k of their answers.
 

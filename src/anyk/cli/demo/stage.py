@@ -19,8 +19,8 @@ SLOWNESS = 4.0
 class Weather:
     """A fault model whose setting changes from act to act: tasks are stretched, so that a person can watch.
 
-    Every task takes about ``task_seconds``, scattered as measured on serverless workers (`anyk.faults.Bursts`), those
-    of slow workers `SLOWNESS` times as long.
+    Every task takes about ``task_seconds``, scattered as on healthy serverless workers (`anyk.faults.Bursts`), those of
+    slow workers `SLOWNESS` times as long.
     """
 
     def __init__(self) -> None:
@@ -29,7 +29,7 @@ class Weather:
 
     def fate(self, draw: Draw) -> Fate:
         """How late this piece of work is."""
-        delay = Bursts(stalled=0.0, burst=0.0, unit_seconds=self.task_seconds).fate(draw).delay_seconds
+        delay = Bursts(late=0.0, stalled=0.0, burst=0.0, unit_seconds=self.task_seconds).fate(draw).delay_seconds
         return Fate(delay * (SLOWNESS if draw.rank in self.slow else 1.0))
 
 
