@@ -29,8 +29,8 @@ _EXAMPLES = (
 def main() -> None:
     """Matrix products on P workers, recovered from any k of their answers.
 
-    Exit status: 0 done, 1 a check failed, 2 wrong input or usage, 3 too few answers, 4 too little precision, 130
-    stopped by Ctrl-C. With ANYK_DEBUG=1 errors come with their traceback.
+    Exit status: 0 done, 2 wrong usage or input, 3 too few answers, 4 too little precision, 1 a bug, 130 stopped by
+    Ctrl-C. With ANYK_DEBUG=1 errors come with their traceback.
     """
 
 
