@@ -41,7 +41,8 @@ class Code:
         left: encoding coefficients of A, shape (rows, inner, P), float64 or complex128, finite.
         right: encoding coefficients of B, shape (inner, cols, P), float64 or complex128, finite.
         recovery_threshold: any this-many answers decode: exactly, or within ``design_error``.
-        exact_threshold: any this-many answers decode to rounding; default: the recovery threshold.
+        exact_threshold: any this-many answers decode to rounding; default: the recovery threshold; workers + 1: none
+            do.
         design_error: relative error the code is designed for at the recovery threshold; 0 for exact codes.
         positions: order of 0 … P-1, shape (P,), where the tables are the trigonometric ones at angles pi positions / P;
             it makes decoding a small correction.
@@ -78,15 +79,18 @@ class Code:
             raise CodeError(f"{self.name}: tables of shape {left.shape} and {right.shape} do not fit partition {cut}.")
         if not (np.isfinite(left).all() and np.isfinite(right).all()):
             raise CodeError(f"{self.name}: encoding coefficients must be finite numbers.")
-        thresholds = (self.recovery_threshold, self.exact_threshold)
-        if not (all(type(each) is int for each in thresholds) and 1 <= thresholds[0] <= thresholds[1] <= self.workers):
-            raise CodeError(
-                f"{self.name}: thresholds {self.recovery_threshold} (recovery) and {self.exact_threshold} (exact) must "
-                f"be integers that rise and lie between 1 and the {self.workers} tasks. Use more workers or a coarser "
-                "partition."
-            )
+        self._check_thresholds()
         if self.positions is not None:
             self._check_positions(np.array(self.positions))
+
+    def _check_thresholds(self) -> None:
+        recovery, exact = self.recovery_threshold, self.exact_threshold
+        whole = type(recovery) is int and type(exact) is int
+        if not (whole and 1 <= recovery <= self.workers and recovery <= exact <= self.workers + 1):
+            raise CodeError(
+                f"{self.name}: thresholds {recovery} (recovery) and {exact} (exact) must be integers that rise and lie "
+                f"between 1 and the {self.workers} tasks. Use more workers or a coarser partition."
+            )
 
     def _check_positions(self, positions: NDArray[Any]) -> None:
         """Weights will be read off the positions alone, so tables that do not belong to them must not pass."""
@@ -166,8 +170,8 @@ class Code:
     def decoding_limit(self, answers: int, dtype: DTypeLike = "float64") -> float:
         """Up to this expected error a set of so many answers counts as decoding.
 
-        From the recovery threshold on that is 1e-3, or twice the design error: only the rare badly conditioned sets miss
-        it. Below the threshold it is rounding: there the tables decode only if they happen to.
+        From the recovery threshold on that is 1e-3, or twice the design error: only the rare badly conditioned sets
+        miss it. Below the threshold it is rounding: there the tables decode only if they happen to.
         """
         if answers < self.recovery_threshold:
             return _LUCKY * product_error(dtype)
@@ -192,7 +196,11 @@ class Code:
         Returns:
             Shape (number of sets,); in a random draw the contiguous set (ranks 0 … results-1) comes last.
         """
-        return self._system.errors(survivor_sets(self.workers, results, sets, rng), product_error(dtype))
+        return self.errors_of(survivor_sets(self.workers, results, sets, rng), dtype)
+
+    def errors_of(self, sets: NDArray[np.intp], dtype: DTypeLike = "float64") -> NDArray[np.float64]:
+        """Expected errors of given survivor sets, shape (S, k), one after the other."""
+        return self._system.errors(sets, product_error(dtype))
 
     def worst_error(
         self, results: int, dtype: DTypeLike = "float64", *, sets: int | None = None, rng: Generator | None = None
@@ -248,7 +256,9 @@ class Code:
         """A few lines for a person: thresholds, storage, traffic, conditioning."""
         cut, spare = self.partition, self.workers - self.recovery_threshold
         kind = "complex (twice the memory, 3 to 4 times the work)" if self.is_complex else "real"
-        within = "" if self.is_exact else f" to {self.design_error:.1e}, any {self.exact_threshold} to rounding"
+        never = self.exact_threshold > self.workers
+        rounding = "none to rounding" if never else f"any {self.exact_threshold} to rounding"
+        within = "" if self.is_exact else f" to {self.design_error:.1e}, {rounding}"
         blocks = f"1/{cut.rows * cut.inner} of A, 1/{cut.inner * cut.cols} of B, 1/{cut.products} of the product's work"
         back = (
             f"1/{cut.wanted} of C; {self.recovery_threshold} of them are {self.recovery_threshold / cut.wanted:.3g} C"

@@ -13,6 +13,8 @@ from typing import Any
 
 from anyk.code import Code
 from anyk.codes._transposed import transposed
+from anyk.codes.approximate_matdot import approximate_matdot
+from anyk.codes.approximate_polydot import approximate_polydot
 from anyk.codes.generalized_polydot import generalized_polydot
 from anyk.codes.matdot import matdot
 from anyk.codes.mds import mds
@@ -25,6 +27,8 @@ from anyk.codes.uncoded import uncoded
 __all__ = [
     "CATALOGUE",
     "Family",
+    "approximate_matdot",
+    "approximate_polydot",
     "generalized_polydot",
     "load",
     "matdot",
@@ -94,6 +98,18 @@ CATALOGUE: Mapping[str, Family] = MappingProxyType(
             "both, bridging polynomial and matdot",
             "rows*inner*cols + inner - 1",
             {"rows": 2, "inner": 2, "cols": 2, "workers": 12},
+        ),
+        "approximate_matdot": Family(
+            approximate_matdot,
+            "fewer answers than MatDot, for an error known beforehand",
+            "results: inner … 2*inner - 2",
+            {"inner": 4, "workers": 8, "results": 5},
+        ),
+        "approximate_polydot": Family(
+            approximate_polydot,
+            "fewer answers than Generalized PolyDot, for an error known beforehand",
+            "results: rows*inner*cols … rows*inner*cols + inner - 2",
+            {"rows": 2, "inner": 2, "cols": 1, "workers": 7},
         ),
         "random_khatri_rao": Family(
             random_khatri_rao,

@@ -55,7 +55,7 @@ def transposed(code: Code) -> Code:
             if (np.median(errors) if smooth else errors.max()) <= WORST_USEFUL_ERROR:
                 return candidate
     raise CodeError(
-        f"`{code.name}` with {code.workers} workers has no transposed product on the same blocks: {exact} answers would "
+        f"`{code.name}` with {code.workers} workers has no transposed product on these blocks: {exact} answers would "
         "be needed. Use more workers, or place the transposed matrix as well."
     )
 
