@@ -102,14 +102,14 @@ CATALOGUE: Mapping[str, Family] = MappingProxyType(
         "approximate_matdot": Family(
             approximate_matdot,
             "fewer answers than MatDot, for an error known beforehand",
-            "results: inner … 2*inner - 2",
+            "results",
             {"inner": 4, "workers": 8, "results": 5},
         ),
         "approximate_polydot": Family(
             approximate_polydot,
             "fewer answers than Generalized PolyDot, for an error known beforehand",
-            "results: rows*inner*cols … rows*inner*cols + inner - 2",
-            {"rows": 2, "inner": 2, "cols": 1, "workers": 7},
+            "results",
+            {"rows": 2, "inner": 2, "cols": 1, "workers": 7, "results": 4},
         ),
         "random_khatri_rao": Family(
             random_khatri_rao,
