@@ -15,6 +15,8 @@ import numpy as np
 import pytest
 
 from anyk.engines.base import Cancelled, Joined, Lost, Ref, Slow, WorkerLost
+from anyk.engines.channel import Op, pack
+from anyk.engines.keeper import REPORTS
 from anyk.engines.processes import ProcessEngine
 from anyk.engines.work import multiply
 from anyk.errors import ClusterError, InputError
@@ -490,6 +492,21 @@ def test_everybody_can_be_replaced_after_the_zygote_was_killed(engine):
         assert engine.respawn(rank).submit(deeds.same, rank).result(LONG) == rank
     assert engine.zygote_pid != before
     assert not any(map(is_running, pids))
+
+
+def test_a_fork_that_is_refused_is_a_clear_error(engine, monkeypatch):
+    keeper = engine._keeper
+
+    def refuse(rank, epoch, end):
+        report = pack(Op.UNBORN, 0, (rank, epoch, "no more processes"))
+        keeper.loop.soon(lambda: REPORTS[Op.UNBORN](keeper, report))
+
+    monkeypatch.setattr(keeper._nursery, "fork", refuse)
+
+    with pytest.raises(ClusterError, match="no process could be forked: no more processes"):
+        engine.respawn(0)
+    monkeypatch.undo()
+    assert engine.respawn(0).submit(deeds.same, 1).result(LONG) == 1
 
 
 def test_a_stopped_zygote_is_woken_for_the_next_worker(engine):

@@ -8,7 +8,9 @@ So a stopped worker cannot stop its master.
 """
 
 import array
+import errno
 import io
+import os
 import pickle
 import socket
 import struct
@@ -32,6 +34,8 @@ MAX_DESCRIPTORS = 250
 
 _HEADER = struct.Struct("!QQBB")
 _READ_BYTES = 1 << 16
+# The socket is full; or too many descriptors are on their way, all sockets of this user taken together.
+_TRY_LATER = (errno.EAGAIN, errno.EWOULDBLOCK, errno.ETOOMANYREFS)
 _SEND_FLAGS = getattr(socket, "MSG_NOSIGNAL", 0)
 _RECEIVE_FLAGS = getattr(socket, "MSG_CMSG_CLOEXEC", 0)
 
@@ -121,8 +125,10 @@ class Channel:
             ancillary = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, rights)] if descriptors else []
             try:
                 sent = self._socket.sendmsg([data], ancillary, _SEND_FLAGS)
-            except BlockingIOError:
-                return
+            except OSError as error:
+                if error.errno in _TRY_LATER:
+                    return
+                raise
             if sent == len(data):
                 self._outbound.popleft()
             else:
@@ -160,8 +166,10 @@ class Channel:
                 break
             # Descriptors arrive with the first byte of their frame, never later.
             descriptors = tuple(self._descriptors.popleft() for _ in range(count))
-            frames.append(Frame(Op(op), seq, bytes(self._inbound[_HEADER.size : end]), descriptors))
+            with memoryview(self._inbound) as view:
+                payload = bytes(view[_HEADER.size : end])
             del self._inbound[:end]
+            frames.append(Frame(Op(op), seq, payload, descriptors))
         return frames
 
     def close(self) -> None:
@@ -176,6 +184,9 @@ def _received(ancillary: list[tuple[int, int, bytes]]) -> list[Descriptor]:
     for level, kind, data in ancillary:
         if level == socket.SOL_SOCKET and kind == socket.SCM_RIGHTS:
             numbers.frombytes(data[: len(data) - len(data) % numbers.itemsize])
+    if not _RECEIVE_FLAGS:
+        for number in numbers:
+            os.set_inheritable(number, False)
     return [Descriptor(number) for number in numbers]
 
 

@@ -18,8 +18,9 @@ import numpy as np
 from anyk.engines import memory
 from anyk.engines.channel import Frame, Op
 
-#: Messages a worker may have unanswered.
-WINDOW = 64
+#: Messages a worker may have unanswered: enough that it never waits for the next, and that descriptors on their way to
+#: many busy workers stay below the kernel's limit (the number of files one may open).
+WINDOW = 16
 #: Cancel flags; more than the window, so that no two messages share one.
 FLAGS = 4096
 
@@ -92,7 +93,12 @@ class Ledger:
         return [*self._sent, *self._waiting]
 
     def clear(self) -> list[Future[Any]]:
-        """Strike everything out; the futures that must still be told."""
+        """Strike everything out; the futures that must still be told.
+
+        A worker that has not noticed yet that it is lost does no more of it, so as not to write into blocks that its
+        successor uses already.
+        """
+        self.flags[:] = 1
         told = [*self._sent, *(future for future in self._waiting if future.set_running_or_notify_cancel())]
         self._sent.clear()
         self._waiting.clear()
