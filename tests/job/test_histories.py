@@ -33,6 +33,7 @@ RULES = [
     first_threshold(extra=2),
     until(0.4),
     until(1e-9),
+    until(1e-9),
     deadline(0.5),
     deadline(3.0),
     everyone,
@@ -41,19 +42,23 @@ RULES = [
 LAG = st.sampled_from([0.0, 0.05])
 ERRORS = [None, 0.0, 1e-12, 0.1]
 
+#: A job, any job.
+JOBS = {
+    "tasks": st.integers(1, 8),
+    "workers": st.integers(1, 8),
+    "threshold": st.integers(1, 8),
+    "replicated": st.booleans(),
+    "stop": st.sampled_from(RULES),
+    "retries": st.integers(0, 3),
+    "timeout": st.sampled_from([None, None, 2.0]),
+    "at": st.sampled_from([0.0, 1e9]),
+}
+
 
 class Histories(RuleBasedStateMachine):
-    @initialize(
-        tasks=st.integers(1, 8),
-        workers=st.integers(1, 8),
-        threshold=st.integers(1, 8),
-        replicated=st.booleans(),
-        stop=st.sampled_from(RULES),
-        retries=st.integers(0, 2),
-        timeout=st.sampled_from([None, 2.0]),
-        at=st.sampled_from([0.0, 1e9]),
-    )
+    @initialize(**JOBS)
     def begin(self, tasks, workers, threshold, replicated, stop, retries, timeout, at):
+        threshold = min(threshold, tasks + 1)
         pairs = (tasks + 1) // 2
         code = OneOfEachPair(pairs) if replicated else AnyOf(threshold)
         self.make = lambda: Job(
@@ -68,10 +73,17 @@ class Histories(RuleBasedStateMachine):
         self.job, self.now, self.began, self.timeout = self.make(), at, at, timeout
         self.tasks, self.workers = tasks, workers
         self.running, self.sent, self.answered = {}, set(), set()
-        self.versions, self.formed, self.repeats = Counter(), None, False
+        self.versions, self.formed, self.doubted, self.repeats = Counter(), None, None, False
         self.alive, self.alarms = set(range(workers)), set()
         self.decoding, self.end = None, None
         self.perform(self.job.start(at))
+
+    @precondition(lambda self: self.end is not None)
+    @rule(**JOBS)
+    def begin_again(self, **job):
+        """One history may hold several lives."""
+        self.teardown()
+        self.begin(**job)
 
     # --- the world: it obeys, and objects to what makes no sense ------------------------------------------------
 
@@ -93,6 +105,7 @@ class Histories(RuleBasedStateMachine):
                     assert self.decoding is None
                     self.decoding = tasks
                     formed = {task: self.versions[task] for task in tasks}
+                    assert formed != self.doubted, "decodes again what is known to be wrong"
                     self.repeats, self.formed = formed == self.formed, formed
                 case WakeAt(at):
                     assert at not in self.alarms, "the same alarm twice"
@@ -109,6 +122,7 @@ class Histories(RuleBasedStateMachine):
     def one_running(self, data):
         return data.draw(st.sampled_from(sorted(self.running)))
 
+    @precondition(lambda self: self.end is None)
     @rule(seconds=st.sampled_from([0.0, 0.1, 1.0]))
     def time_passes(self, seconds):
         self.now += seconds
@@ -129,13 +143,15 @@ class Histories(RuleBasedStateMachine):
         del self.running[task, attempt]
         self.tell(Lost(task, attempt, self.now - data.draw(LAG), "lost"))
 
+    @precondition(lambda self: self.end is None and len(self.alive) > 1)
     @rule(data=st.data())
     def leave(self, data):
-        worker = data.draw(st.integers(0, self.workers - 1))
+        worker = data.draw(st.sampled_from(sorted(self.alive)))
         self.running = {key: place for key, place in self.running.items() if place != worker}
         self.alive.discard(worker)
         self.tell(Left(worker, self.now))
 
+    @precondition(lambda self: self.end is None)
     @rule(data=st.data())
     def join(self, data):
         worker = data.draw(st.integers(0, self.workers - 1))
@@ -162,8 +178,10 @@ class Histories(RuleBasedStateMachine):
     def suspected(self, data):
         """Some of the answers in hand, none by name, or answers that are not there."""
         tasks = data.draw(st.lists(st.integers(0, self.tasks), max_size=3, unique=True))
+        held = set(tasks) & set(self.job.received)
+        if self.decoding is not None:
+            self.formed, self.doubted = (None, None) if held else (self.formed, self.formed)
         self.decoding = None
-        self.formed = None if tasks else self.formed
         self.answered -= set(tasks) if self.end is None else set()
         self.tell(Suspected(tuple(tasks), self.now))
 
@@ -212,7 +230,7 @@ class Histories(RuleBasedStateMachine):
                 break
             if self.decoding is not None:
                 self.decoding = None
-                self.tell(Decoded(self.now, 0.0))
+                self.tell(Decoded(self.now, ERRORS[len(self.job.story()) % len(ERRORS)]))
                 continue
             task, attempt = min(self.running)
             del self.running[task, attempt]
@@ -223,4 +241,4 @@ class Histories(RuleBasedStateMachine):
 
 
 TestHistories = Histories.TestCase
-TestHistories.settings = settings(max_examples=800, stateful_step_count=30, deadline=None)
+TestHistories.settings = settings(max_examples=500, stateful_step_count=30, deadline=None)
