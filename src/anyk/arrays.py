@@ -13,8 +13,16 @@ from numpy.typing import DTypeLike, NDArray
 
 Array = NDArray[Any]
 
-#: Bytes of the gathering buffer: small enough for a second-level cache, large enough to hide the loop around it.
+#: Bytes of the buffers of one tile: small enough for a processor's cache, large enough to hide the loop around it.
+#: (2000 x 2000 float64, 18 blocks: 2 MB beat 1 MB and 4 MB by 10 to 50 %.)
 _BUFFER_BYTES = 1 << 21
+
+#: Entries that are added up at a time where the result is one block. Longer stretches would be shared out by BLAS among
+#: threads, which costs more than it saves.
+_STRETCH = 10_000
+
+#: Results with fewer entries are not worth loading SciPy's BLAS for.
+_LARGE = 1 << 17
 
 
 def combine(table: Array, matrix: Array, outs: Sequence[Array]) -> None:
@@ -29,11 +37,11 @@ def combine(table: Array, matrix: Array, outs: Sequence[Array]) -> None:
     height, width = outs[0].shape
     dtype = outs[0].dtype
     coefficients = np.ascontiguousarray(table.reshape(a * b, count).T, dtype=_factor_dtype(table, dtype))
-    for down, across in _tiles(height, width, (a * b + count) * dtype.itemsize):
-        tile = np.zeros((a * b, _length(down), _length(across)), dtype)
-        for index in range(a * b):
-            _gather(matrix, divmod(index, b), (height, width), down, across, tile[index])
-        for out, coded in zip(outs, _product(coefficients, tile), strict=True):
+    buffers = _Buffers(coefficients, dtype)
+    for down, across in _tiles(height, width, buffers.bytes_per_entry):
+        for index, part in enumerate(buffers.tile(down, across)):
+            _gather(matrix, divmod(index, b), (height, width), down, across, part)
+        for out, coded in zip(outs, buffers.combined(), strict=True):
             out[down, across] = coded
 
 
@@ -45,21 +53,23 @@ def recombine(weights: Array, answers: Sequence[Array], grid: tuple[int, int], o
         answers: k arrays of one shape (height, width).
         grid: (rows, cols) of the result's blocks.
         out: the result, any strides, its shape within the grid times (height, width); overwritten. Real where the
-            product is
-            real: imaginary parts left over by complex codes are dropped.
+            product is real: imaginary parts left over by complex codes are dropped.
     """
     height, width = answers[0].shape
     dtype = np.result_type(*answers)
     factors = np.ascontiguousarray(weights, dtype=_factor_dtype(weights, dtype))
-    for down, across in _tiles(height, width, sum(weights.shape) * dtype.itemsize):
-        tile = np.empty((len(answers), _length(down), _length(across)), dtype)
-        for answer, part in zip(answers, tile, strict=True):
+    if len(factors) == 1 and height * width >= _LARGE and _are_plain([out, *answers], factors):
+        return _add_up(factors[0], answers, out)
+    buffers = _Buffers(factors, dtype)
+    for down, across in _tiles(height, width, buffers.bytes_per_entry):
+        for answer, part in zip(answers, buffers.tile(down, across), strict=True):
             part[...] = answer[down, across]
-        for index, block in enumerate(_product(factors, tile)):
-            i, j = divmod(index, grid[1])
-            place = out[_shift(down, i * height), _shift(across, j * width)]
+        for index, block in enumerate(buffers.combined()):
+            i, l = divmod(index, grid[1])
+            place = out[_shift(down, i * height), _shift(across, l * width)]
             part = block[: place.shape[0], : place.shape[1]]
             place[...] = part.real if np.iscomplexobj(part) and not np.iscomplexobj(place) else part
+    return None
 
 
 def working_dtype(*dtypes: DTypeLike) -> np.dtype[Any]:
@@ -78,18 +88,8 @@ def _factor_dtype(table: Array, dtype: np.dtype[Any]) -> np.dtype[Any]:
     return np.result_type(real, np.complex64) if np.iscomplexobj(table) else real
 
 
-def _product(factors: Array, tile: Array) -> Array:
-    """``factors @ tile`` over the tile's first axis; complex tiles under real factors are treated as pairs of reals."""
-    flat = tile.reshape(len(tile), -1)
-    if np.iscomplexobj(flat) and not np.iscomplexobj(factors):
-        combined: Array = (factors @ flat.view(flat.real.dtype)).view(flat.dtype)
-    else:
-        combined = factors @ flat
-    return combined.reshape(-1, *tile.shape[1:])
-
-
 def _tiles(height: int, width: int, bytes_per_entry: int) -> Iterator[tuple[slice, slice]]:
-    """Cut a block into pieces of whole row stretches that fit the buffer."""
+    """Cut a block into pieces of whole row stretches that fit the buffers; the first is the largest."""
     entries = max(1, _BUFFER_BYTES // bytes_per_entry)
     across = max(1, min(width, entries))
     down = max(1, entries // across)
@@ -98,11 +98,78 @@ def _tiles(height: int, width: int, bytes_per_entry: int) -> Iterator[tuple[slic
             yield slice(top, min(top + down, height)), slice(start, min(start + across, width))
 
 
+class _Buffers:
+    """Room for one tile of every block and for what becomes of it, the same for all tiles.
+
+    Args:
+        factors: shape (combinations, blocks).
+        dtype: of the blocks.
+    """
+
+    def __init__(self, factors: Array, dtype: np.dtype[Any]) -> None:
+        self._factors = factors
+        self._room = np.empty((factors.shape[1], 0), dtype)
+        self._out = np.empty((factors.shape[0], 0), np.result_type(factors, dtype))
+        self.bytes_per_entry = sum(factors.shape) * dtype.itemsize
+
+    def tile(self, down: slice, across: slice) -> Array:
+        """Where to gather this piece of every block, shape (blocks, height, width)."""
+        self._shape = _length(down), _length(across)
+        size = self._shape[0] * self._shape[1]
+        if size > self._room.shape[1]:
+            self._room, self._out = (np.empty((len(old), size), old.dtype) for old in (self._room, self._out))
+        self._blocks = self._room[:, :size]
+        return self._blocks.reshape(-1, *self._shape)
+
+    def combined(self) -> Array:
+        """The factors times the tile, shape (combinations, height, width).
+
+        Complex tiles under real factors are treated as pairs of reals.
+        """
+        blocks, out = self._blocks, self._out[:, : self._blocks.shape[1]]
+        if np.iscomplexobj(blocks) and not np.iscomplexobj(self._factors):
+            real = blocks.real.dtype
+            np.matmul(self._factors, blocks.view(real), out=out.view(real))
+        else:
+            np.matmul(self._factors, blocks, out=out)
+        return out.reshape(-1, *self._shape)
+
+
+def _are_plain(arrays: Sequence[Array], factors: Array) -> bool:
+    """Each is one stretch of memory that BLAS can work on as it is, with these factors, and all are alike."""
+    shape, dtype = arrays[0].shape, arrays[0].dtype
+    known = dtype.isnative and dtype.char in "fdFD" and (dtype.kind == "c" or not np.iscomplexobj(factors))
+    alike = all(array.shape == shape and array.dtype == dtype for array in arrays)
+    flat = all(array.flags.c_contiguous and array.flags.aligned and array.size < 1 << 30 for array in arrays)
+    return known and alike and flat
+
+
+def _add_up(factors: Array, answers: Sequence[Array], out: Array) -> None:
+    """``out = sum_s factors[s] * answers[s]`` of plain arrays.
+
+    With a single result, gathering would cost as much as the sum itself; so answers are added where they are.
+    """
+    from scipy.linalg.blas import get_blas_funcs
+
+    total, *flat = (array.reshape(-1) for array in (out, *answers))
+    if np.iscomplexobj(total) and not np.iscomplexobj(factors):
+        total, *flat = (array.view(array.real.dtype) for array in (total, *flat))
+    axpy = get_blas_funcs("axpy", (total,))
+    first, *others = zip(factors.tolist(), flat, strict=True)
+    for start in range(0, total.size, _STRETCH):
+        length = min(_STRETCH, total.size - start)
+        np.multiply(first[1][start : start + length], first[0], out=total[start : start + length])
+        for factor, answer in others:
+            axpy(answer, total, length, factor, start, 1, start, 1)
+
+
 def _gather(
-    matrix: Array, index: tuple[int, int], shape: tuple[int, int], down: slice, across: slice, out: Array
+    matrix: Array, index: tuple[int, int], shape: tuple[int, ...], down: slice, across: slice, out: Array
 ) -> None:
-    """Copy one tile of one block of the matrix; beyond the matrix' edge ``out`` keeps its zeros."""
+    """Copy one tile of one block of the matrix; beyond the matrix' edge are zeros."""
     part = matrix[_shift(down, index[0] * shape[0]), _shift(across, index[1] * shape[1])]
+    if part.shape != out.shape:
+        out[...] = 0
     out[: part.shape[0], : part.shape[1]] = part
 
 

@@ -114,6 +114,44 @@ def test_recombine_is_the_definition(grid, answers, block, crop, dtype, layout, 
     assert (abs(out - expected) <= rounding(answers, dtype) * size).all()
 
 
+@pytest.mark.parametrize("stretch", [1, 7, 40, 1000])
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("is_complex", [False, True])
+def test_a_single_block_is_added_up_in_stretches(monkeypatch, stretch, dtype, is_complex):
+    monkeypatch.setattr(arrays, "_STRETCH", stretch)
+    monkeypatch.setattr(arrays, "_LARGE", 0)
+    weights = drawn(0, (1, 3), "complex128" if is_complex else "float64")
+    if is_complex and dtype.startswith("float"):
+        weights = weights.real + 0j  # of real answers and results, only the real part is kept
+    else:
+        monkeypatch.setattr(arrays, "_tiles", None)  # what is plain needs no tiles
+    answers = [drawn(1 + s, (8, 5), dtype) for s in range(3)]
+    kept = [answer.copy() for answer in answers]
+    out = np.full((8, 5), np.nan, dtype)
+    recombine(weights, answers, (1, 1), out)
+
+    expected, size = recombined(weights, answers, (1, 1), (8, 5), dtype)
+    assert (abs(out - expected) <= rounding(3, dtype) * size).all()
+    assert np.array_equal(answers, kept)
+
+
+@pytest.mark.parametrize("odd", ["swapped bytes", "misaligned", "another dtype", "read backwards"])
+def test_a_single_block_of_odd_memory_is_right_too(monkeypatch, odd):
+    monkeypatch.setattr(arrays, "_LARGE", 0)
+    plain = drawn(0, (8, 5), "float64")
+    misaligned = np.frombuffer(b" " + plain.tobytes(), "float64", offset=1).reshape(8, 5)
+    answers = {
+        "swapped bytes": plain.astype(">f8"),
+        "misaligned": misaligned,
+        "another dtype": plain.astype("float32"),
+        "read backwards": plain[::-1],
+    }
+    out = np.full((8, 5), np.nan)
+    recombine(np.array([[2.0, 1.0]]), [answers[odd], plain], (1, 1), out)
+
+    assert np.array_equal(out, 2 * answers[odd].astype(float) + plain)
+
+
 @given(seed=st.integers(0, 99), dtype=st.sampled_from(["complex64", "complex128"]))
 def test_imaginary_parts_are_dropped_where_the_product_is_real(seed, dtype):
     weights, answers = drawn(seed, (1, 3), "complex128"), [drawn(seed + s, (4, 5), dtype) for s in range(3)]
