@@ -95,3 +95,13 @@ def test_clearing_returns_everything_that_must_be_told(sent):
 
     assert ledger.clear() == futures
     assert ledger.pending() == []
+
+
+def test_after_clearing_no_message_is_wanted_any_more():
+    """A worker that does not know yet that it is lost must not write into what its successor uses."""
+    ledger, _ = filled(3)
+    ledger.draw()
+
+    ledger.clear()
+
+    assert ledger.flags.all()

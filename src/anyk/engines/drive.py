@@ -13,8 +13,10 @@ from dataclasses import dataclass, replace
 from functools import partial
 from heapq import heappop, heappush
 from queue import Empty, SimpleQueue
+from threading import Lock
 from types import MappingProxyType
 from typing import Any, Protocol
+from weakref import WeakKeyDictionary
 
 from anyk.engines import base
 from anyk.engines.base import Cancelled, Clock, Engine, Lane, WorkerLost
@@ -290,13 +292,14 @@ class _Loop:
         return [Joined(rank, now), *(Lost(task, attempt, now, cause) for task, attempt in owed)]
 
     def _replace(self, rank: int, epoch: int) -> bool:
-        lane = self._engine.lanes[rank]
-        if lane.epoch == epoch:
-            deaths = sum(buried == rank for buried, _ in self._buried)
-            if not self._engine.caps.respawn or deaths > REPLACEMENTS:
-                return False
-            with suppress(Exception):  # a worker that cannot be replaced has left
-                lane = self._engine.respawn(rank)
+        with _replacing(self._engine):
+            lane = self._engine.lanes[rank]
+            if lane.epoch == epoch:
+                deaths = sum(buried == rank for buried, _ in self._buried)
+                if not self._engine.caps.respawn or deaths > REPLACEMENTS:
+                    return False
+                with suppress(Exception):  # a worker that cannot be replaced has left
+                    lane = self._engine.respawn(rank)
         self._known.add((rank, lane.epoch))
         return lane.epoch > epoch
 
@@ -313,6 +316,16 @@ class _Loop:
                 item = self.inbox.get(block=False)
                 if isinstance(item, _Answer) and _error_of(item.future) is None:
                     self._job.handle(Result(item.compute.task, item.compute.attempt, item.at))
+
+
+# Jobs in several threads hear of the same loss; the first one replaces the worker, the others find the new one.
+_locks: "WeakKeyDictionary[Engine, Lock]" = WeakKeyDictionary()
+_locks_lock = Lock()
+
+
+def _replacing(engine: Engine) -> Lock:
+    with _locks_lock:
+        return _locks.setdefault(engine, Lock())
 
 
 def _error_of(future: "Future[Any]") -> BaseException | None:
