@@ -67,7 +67,7 @@ def _checked(code: Code, results: Mapping[int, ArrayLike]) -> dict[int, Array]:
     strange = [task for task in results if not isinstance(task, int | np.integer) or not 0 <= task < code.workers]
     if strange:
         raise InputError(f"`decode`: {strange[0]!r} is no task of `{code.name}`; its tasks are 0 … {code.workers - 1}.")
-    answers = {int(task): np.asarray(answer) for task, answer in results.items()}
+    answers = {int(task): _numbers(task, answer) for task, answer in results.items()}
     dtype = working_dtype(*(answer.dtype for answer in answers.values()))
     shapes = {answer.shape for answer in answers.values()}
     if len(shapes) > 1 or any(len(each) != 2 for each in shapes):
@@ -76,6 +76,13 @@ def _checked(code: Code, results: Mapping[int, ArrayLike]) -> dict[int, Array]:
         if not np.isfinite(answer).all():
             raise InputError(f"`decode`: the answer of task {task} holds NaN or infinity. Leave it out.")
     return {task: answer.astype(dtype, copy=False) for task, answer in answers.items()}
+
+
+def _numbers(task: int, answer: ArrayLike) -> Array:
+    array = np.asarray(answer)
+    if array.dtype.kind not in "fciub":
+        raise InputError(f"`decode` takes numbers; the answer of task {task} has dtype {array.dtype}.")
+    return array
 
 
 def _fitting(code: Code, block: tuple[int, ...], shape: tuple[int, int]) -> tuple[int, int]:
