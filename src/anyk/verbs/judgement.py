@@ -1,5 +1,6 @@
 """Is a product as good as it should be? Refuse what is not a number, warn of what is less exact than expected."""
 
+import sys
 import warnings
 
 import numpy as np
@@ -43,5 +44,13 @@ def judge(product: Product, code: Code, tolerance: float | None, *, scale: float
             f"the product's {product.error_kind} relative error is {error:.1e}, above {limit:.1e}; {product.reason}. "
             f"{remedy}; where A B is much smaller than |A| |B|, cancellation alone explains it.",
             PrecisionWarning,
-            stacklevel=4,
+            stacklevel=_distance(),
         )
+
+
+def _distance() -> int:
+    """How many calls away from this function's caller the user's own line is."""
+    frame, calls = sys._getframe(1), 1
+    while frame.f_globals.get("__name__", "").partition(".")[0] == "anyk" and frame.f_back is not None:
+        frame, calls = frame.f_back, calls + 1
+    return calls

@@ -83,7 +83,7 @@ def stream(
         began = perf_counter()
         with opened_engine(engine, code.workers) as opened, encoded(opened, code, a, b) as blocks:
             probe = Probe.draw(a, b, np.random.default_rng(rng))
-            settings = Settings(code, opened, _EachAnswer(tolerance), timeout, retries, watch)
+            settings = Settings(code, opened, each_answer(tolerance), timeout, retries, watch)
             run = Run(settings, *blocks, (a.shape[0], b.shape[1]), a.dtype, probe)
             best = yield from _improving(run, given.shape, began)
             # In here, so that a warning turned into an error finds the engine still open, and closes it.
@@ -93,21 +93,22 @@ def stream(
 
 
 @dataclass(frozen=True)
-class _EachAnswer:
+class each_answer:
     """Form the product at every answer; be content at the tolerance, or once the answers decode."""
 
     tolerance: float | None
 
     def __call__(self, progress: Progress) -> Verdict:
+        """Not measured yet: form it. Measured: is that enough?"""
         error, answers = progress.measured, len(progress.received)
-        hopeless = not progress.reachable() and (self.tolerance is None or progress.attainable_error() > self.tolerance)
+        if self.tolerance is None and not progress.reachable():
+            return Verdict(False, "too few answers can still come", give_up=True)
         if error is None:
-            return Verdict(answers > 0, f"{answers} answers came", give_up=hopeless)
+            return Verdict(answers > 0, f"{answers} answers came")
         words = f"measured error {error:.1e} of {answers} answers"
-        if self.tolerance is None:
-            enough = progress.sufficient()
-            return Verdict(enough, f"{answers} answers decode" if enough else words, give_up=hopeless)
-        return Verdict(error <= self.tolerance, words, give_up=hopeless)
+        if self.tolerance is not None:
+            return Verdict(error <= self.tolerance, words)
+        return Verdict(True, f"{answers} answers decode") if progress.sufficient() else Verdict(False, words)
 
 
 def _improving(run: Run, shape: tuple[int, ...], began: float) -> Generator[Product, None, Product]:
