@@ -8,6 +8,7 @@ OPTIONAL = {
     "src/anyk/engines/mpi.py": "mpi4py",
     "src/anyk/engines/ray.py": "ray",
     "src/anyk/nn/*": "torch",
+    "tests/golden/make_*.py": "mpmath",
 }
 
 collect_ignore_glob = [pattern for pattern, library in OPTIONAL.items() if find_spec(library) is None]
