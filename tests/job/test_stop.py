@@ -25,11 +25,21 @@ def test_first_threshold_asks_the_tables_below_the_threshold():
     assert not first_threshold()(progress([0, 1], [2, 3], **replication)).ready
 
 
-def test_first_threshold_does_not_ask_below_the_fewest_nor_from_the_threshold_on():
-    verdict = first_threshold()(progress([0, 1], range(2, 9), decodability=object(), threshold=5, fewest=3))
+def test_first_threshold_does_not_ask_below_the_fewest():
+    verdict = first_threshold()(progress([0, 1], (), decodability=object(), threshold=5, fewest=3))
+
     assert not verdict.ready
 
-    assert first_threshold()(progress(range(5), [5], decodability=object(), threshold=5)).ready
+
+def test_a_badly_conditioned_set_does_not_decode_though_its_count_suffices():
+    class AllButTheFirstThree(AnyOf):
+        def sufficient(self, tasks):
+            return super().sufficient(tasks) and tasks != (0, 1, 2)
+
+    rule, tables = first_threshold(), AllButTheFirstThree(3)
+    assert not rule(progress([0, 1, 2], [3], decodability=tables, threshold=3)).ready
+
+    assert rule(progress([0, 1, 2, 3], (), decodability=tables, threshold=3)).ready
 
 
 def test_extra_answers_are_awaited_and_wrong_ones_count_as_having_come():

@@ -42,7 +42,9 @@ class Job:
         InputError: a count out of range.
 
     >>> from anyk.job.stop import first_threshold
-    >>> job = Job(2, 2, threshold=1, decodability=None, stop=first_threshold())
+    >>> from types import SimpleNamespace
+    >>> any_one = SimpleNamespace(sufficient=lambda tasks: len(tasks) >= 1)
+    >>> job = Job(2, 2, threshold=1, decodability=any_one, stop=first_threshold())
     >>> job.start(at=0.0)
     [Compute(task=0, worker=0, attempt=0), Compute(task=1, worker=1, attempt=0)]
     >>> job.handle(Result(task=1, attempt=0, at=0.3))

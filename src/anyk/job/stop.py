@@ -89,10 +89,8 @@ class Progress:
         return {*self.received, *self.pending, *self.spare}
 
     def _suffices(self, tasks: Collection[int]) -> bool:
-        # The count decides wherever it can: the tables of 500 tasks are not asked 500 times.
-        if not self.fewest <= len(tasks) < self.threshold:
-            return len(tasks) >= self.threshold
-        return self.decodability.sufficient(tuple(sorted(tasks)))
+        # The count may say no; yes is for the tables to say: some sets decode early, a few badly conditioned ones late.
+        return len(tasks) >= self.fewest and self.decodability.sufficient(tuple(sorted(tasks)))
 
     def _error(self, tasks: Collection[int]) -> float:
         return self.decodability.expected_error(tuple(sorted(tasks))) if len(tasks) >= self.fewest else float("inf")
