@@ -555,7 +555,9 @@ def test_replaced_workers_and_recomputed_answers_hold_no_more_either(A, rng):
         first = products(8)
         last = products(16)
 
-    assert (last <= first + 2).all()
+    blocks = 3 * 4  # encoded A, B and the answers; a worker that helped out holds those of other tasks too
+    assert (last[0] <= first[0]).all()
+    assert (last[1:, 1] <= blocks + 2).all()
 
 
 @pytest.mark.cluster
