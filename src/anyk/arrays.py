@@ -21,26 +21,32 @@ _BUFFER_BYTES = 1 << 21
 #: threads, which costs more than it saves.
 _STRETCH = 10_000
 
+#: Products up to this many multiplications are computed by BLAS as they are, without rearranging the operands.
+_SMALL_OPERATIONS = 1_000_000
+
 #: Results with fewer entries are not worth loading SciPy's BLAS for.
 _LARGE = 1 << 17
 
 
-def combine(table: Array, matrix: Array, outs: Sequence[Array]) -> None:
+def combine(table: Array, matrix: Array, outs: Sequence[Array], *, shift: Array | None = None) -> None:
     """Write ``outs[w] = sum_ij table[i, j, w] * block_ij`` for every w, in one pass over the matrix.
 
     Args:
         table: encoding coefficients, shape (a, b, P).
         matrix: shape (height, width), any strides; cut into a x b blocks.
         outs: P arrays of shape (ceil(height / a), ceil(width / b)), dtype of the coded blocks; overwritten.
+        shift: subtracted from the matrix on the way, shape (height, 1) or (1, width).
     """
     a, b, count = table.shape
     height, width = outs[0].shape
     dtype = outs[0].dtype
     coefficients = np.ascontiguousarray(table.reshape(a * b, count).T, dtype=_factor_dtype(table, dtype))
     buffers = _Buffers(coefficients, dtype)
+    shift = None if shift is None else np.broadcast_to(shift, matrix.shape)
     for down, across in _tiles(height, width, buffers.bytes_per_entry):
         for index, part in enumerate(buffers.tile(down, across)):
-            _gather(matrix, divmod(index, b), (height, width), down, across, part)
+            i, j = divmod(index, b)
+            _gather(matrix, shift, _shift(down, i * height), _shift(across, j * width), part)
         for out, coded in zip(outs, buffers.combined(), strict=True):
             out[down, across] = coded
 
@@ -70,6 +76,24 @@ def recombine(weights: Array, answers: Sequence[Array], grid: tuple[int, int], o
             part = block[: place.shape[0], : place.shape[1]]
             place[...] = part.real if np.iscomplexobj(part) and not np.iscomplexobj(place) else part
     return None
+
+
+def times_few(matrix: Array, columns: Array) -> Array:
+    """``matrix @ columns`` for a few columns, at the speed of reading the matrix.
+
+    BLAS rearranges operands before it multiplies, which for a few columns takes longer than the product; it does not
+    where the product is small. So this is done in small panels of rows (2000 x 2000 by 6: 1.8 instead of 3.7 ms).
+
+    Args:
+        matrix: shape (height, depth).
+        columns: shape (depth, r).
+    """
+    few = np.ascontiguousarray(columns)
+    rows = max(1, _SMALL_OPERATIONS // max(1, few.size))
+    out = np.empty((len(matrix), few.shape[1]), np.result_type(matrix, few))
+    for top in range(0, len(matrix), rows):
+        np.matmul(matrix[top : top + rows], few, out=out[top : top + rows])
+    return out
 
 
 def working_dtype(*dtypes: DTypeLike) -> np.dtype[Any]:
@@ -163,14 +187,16 @@ def _add_up(factors: Array, answers: Sequence[Array], out: Array) -> None:
             axpy(answer, total, length, factor, start, 1, start, 1)
 
 
-def _gather(
-    matrix: Array, index: tuple[int, int], shape: tuple[int, ...], down: slice, across: slice, out: Array
-) -> None:
-    """Copy one tile of one block of the matrix; beyond the matrix' edge are zeros."""
-    part = matrix[_shift(down, index[0] * shape[0]), _shift(across, index[1] * shape[1])]
+def _gather(matrix: Array, shift: Array | None, down: slice, across: slice, out: Array) -> None:
+    """Copy one piece of the matrix, less its shift; beyond the matrix' edge are zeros."""
+    part = matrix[down, across]
     if part.shape != out.shape:
         out[...] = 0
-    out[: part.shape[0], : part.shape[1]] = part
+    inside = out[: part.shape[0], : part.shape[1]]
+    if shift is None:
+        inside[...] = part
+    else:
+        np.subtract(part, shift[down, across], out=inside)
 
 
 def _shift(piece: slice, by: int) -> slice:

@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from anyk.arrays import combine
 from anyk.code import Code
 from anyk.engines.base import Engine, Lane, Ref
+from anyk.verbs.centering import Centre
 
 Array = NDArray[Any]
 
@@ -73,9 +74,9 @@ class Blocks:
         """Size of all buffers together."""
         return sum(array.nbytes for array in self.arrays)
 
-    def encode(self, table: Array, matrix: Array) -> None:
+    def encode(self, table: Array, matrix: Array, shift: Array | None = None) -> None:
         """Fill every buffer with its combination of the matrix' blocks, in one pass over it (`anyk.arrays.combine`)."""
-        combine(table, matrix, self.arrays)
+        combine(table, matrix, self.arrays, shift=shift)
         self.were_changed()
 
     def were_changed(self) -> None:
@@ -192,7 +193,9 @@ def shelf_of(engine: Engine) -> Shelf:
 
 
 @contextmanager
-def encoded(engine: Engine, code: Code, A: Array, B: Array) -> Iterator[tuple[Blocks, Blocks, Blocks]]:
+def encoded(
+    engine: Engine, code: Code, A: Array, B: Array, centre: Centre | None = None
+) -> Iterator[tuple[Blocks, Blocks, Blocks]]:
     """Both operands encoded, and buffers for the answers, for as long as one product takes.
 
     Args:
@@ -200,6 +203,7 @@ def encoded(engine: Engine, code: Code, A: Array, B: Array) -> Iterator[tuple[Bl
         code: how to encode.
         A: shape (height, depth).
         B: shape (depth, width), of the dtype of A.
+        centre: taken out of both on the way; to be restored after decoding.
     """
     cut, dtype, shelf = code.partition, code.coded_dtype(A.dtype), shelf_of(engine)
     shapes = (cut.left_block(A.shape), cut.right_block(B.shape), cut.result_block((A.shape[0], B.shape[1])))
@@ -208,6 +212,6 @@ def encoded(engine: Engine, code: Code, A: Array, B: Array) -> Iterator[tuple[Bl
             borrowed.enter_context(shelf.lent(role, code.workers, shape, dtype))
             for role, shape in zip("ABC", shapes, strict=True)
         )
-        a.encode(code.left, A)
-        b.encode(code.right, B)
+        a.encode(code.left, A, None if centre is None else centre.left)
+        b.encode(code.right, B, None if centre is None else centre.right)
         yield a, b, c

@@ -13,9 +13,10 @@ from anyk import planning
 from anyk.code import Code
 from anyk.engines.base import Engine
 from anyk.engines.drive import Watch
-from anyk.job import StopRule, first_threshold, until
+from anyk.job import StopRule, deadline, first_threshold, until
 from anyk.probes import Probe
 from anyk.verbs.blocks import encoded
+from anyk.verbs.centering import Centre
 from anyk.verbs.integers import exactly
 from anyk.verbs.judgement import judge
 from anyk.verbs.opened import opened_engine
@@ -37,6 +38,7 @@ def matmul(
     engine: "str | Engine | None" = None,
     stop: StopRule | None = None,
     verify: bool = True,
+    center: bool = True,
     check_finite: bool = True,
     timeout: float | None = None,
     retries: int = 1,
@@ -59,6 +61,8 @@ def matmul(
             Default: one process per task on this machine.
         stop: when to stop waiting; default: at the first answers that decode (``until(tolerance)`` with a tolerance).
         verify: measure the error with random probes (about 3 % of the plain product); else report the expected error.
+        center: code only what varies along the inner dimension, where that helps: with approximate codes and with
+            ``deadline``, whose partial answers are approximate (see `anyk.verbs.centering`).
         check_finite: refuse NaN and infinite entries.
         timeout: seconds until giving up; default: never. With ``deadline`` as stop rule the best partial answer is
             returned.
@@ -92,7 +96,8 @@ def matmul(
         chosen = code or planning.choose(
             given.a.shape, given.b.shape, workers=workers or len(opened.lanes), stragglers=stragglers
         )
-        call = _Call(Settings(chosen, opened, rule, timeout, retries, watch), verify, tolerance, rng)
+        centering = center and (not chosen.is_exact or isinstance(rule, deadline))
+        call = _Call(Settings(chosen, opened, rule, timeout, retries, watch), verify, centering, tolerance, rng)
         return _integer_product(given, call) if given.is_integer else _product(given.a, given.b, given.shape, call)
 
 
@@ -102,6 +107,7 @@ class _Call:
 
     settings: Settings
     verify: bool
+    centering: bool
     tolerance: float | None
     rng: Generator
 
@@ -110,9 +116,10 @@ def _product(a: Array, b: Array, shape: tuple[int, ...], call: _Call) -> Product
     began = perf_counter()
     probe = Probe.draw(a, b, call.rng) if call.verify else None
     probed = perf_counter()
-    with encoded(call.settings.engine, call.settings.code, a, b) as blocks:
+    centre = Centre.of(a, b) if call.centering else None
+    with encoded(call.settings.engine, call.settings.code, a, b, centre) as blocks:
         seconds = {"probe": probed - began, "encode": perf_counter() - probed}
-        product = Run(call.settings, *blocks, (a.shape[0], b.shape[1]), a.dtype, probe).finish(seconds)
+        product = Run(call.settings, *blocks, (a.shape[0], b.shape[1]), a.dtype, probe, centre=centre).finish(seconds)
     seconds = {**product.seconds, "total": perf_counter() - began}
     product = replace(product, value=product.value.reshape(shape), seconds=seconds)
     judge(product, call.settings.code, call.tolerance)

@@ -244,7 +244,7 @@ class CodedMatrix:
             )
             operand.encode(code.right, right)
             seconds = {"encode": perf_counter() - began}
-            run = Run(settings, left, operand, answers, full, self.dtype, side.sketch.of(right), side.kernel)
+            run = Run(settings, left, operand, answers, full, self.dtype, side.sketch.of(right), multiply=side.kernel)
             product = run.finish(seconds)
         judge(product, code, None, scale=_cancellation(side.sketch, right, product.value))
         seconds = {**product.seconds, "total": perf_counter() - began}

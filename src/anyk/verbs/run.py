@@ -18,6 +18,7 @@ from anyk.errors import ClusterError
 from anyk.job import Job, State, StopRule
 from anyk.job.messages import Compute, Decoded, Suspected
 from anyk.verbs.blocks import Blocks
+from anyk.verbs.centering import Centre
 from anyk.verbs.product import Product
 from anyk.verbs.sufficiency import Tables
 
@@ -64,6 +65,7 @@ class Run:
         shape: of the product, (height, width).
         dtype: of the product.
         gauge: measures each decoding; None: the expected error is reported.
+        centre: what encoding took out, or None.
         multiply: what a worker does with its two blocks and the buffer of its answer.
     """
 
@@ -76,10 +78,12 @@ class Run:
         shape: tuple[int, int],
         dtype: np.dtype[Any],
         gauge: Gauge | None,
+        *,
+        centre: Centre | None = None,
         multiply: Callable[..., Any] = multiply,
     ) -> None:
         self._settings, self._left, self._right, self._answers = settings, left, right, answers
-        self._shape, self._dtype, self._gauge, self._multiply = shape, dtype, gauge, multiply
+        self._shape, self._dtype, self._gauge, self._centre, self._multiply = shape, dtype, gauge, centre, multiply
         self._job: Job | None = None
         self._futures: dict[int, Future[Any]] = {}
         self._strayed: set[int] = set()
@@ -155,6 +159,8 @@ class Run:
         self._tasks, self._value = tasks, np.empty(self._shape, self._dtype)
         weights = prepare(self._settings.code, tasks, self._dtype)
         weights.apply({task: self._answer(task) for task in tasks}, self._settings.code.partition, self._value)
+        if self._centre is not None:
+            self._centre.restore(self._value)
         formed = perf_counter()
         self._error = weights.expected_error if self._gauge is None else self._gauge.error(self._value)
         self._seconds["decode"] += formed - began

@@ -14,6 +14,7 @@ from anyk.errors import InputError
 from anyk.job.stop import Progress, Verdict
 from anyk.probes import Probe
 from anyk.verbs.blocks import encoded
+from anyk.verbs.centering import Centre
 from anyk.verbs.judgement import judge
 from anyk.verbs.opened import opened_engine
 from anyk.verbs.operands import operands
@@ -28,6 +29,7 @@ def stream(
     *,
     tolerance: float | None = None,
     engine: str | Engine | None = None,
+    center: bool = True,
     check_finite: bool = True,
     timeout: float | None = None,
     retries: int = 1,
@@ -46,6 +48,7 @@ def stream(
         code: how to encode.
         tolerance: stop at this relative error; default: at the first answers that decode.
         engine: as for `matmul`.
+        center: code only what varies along the inner dimension (see `anyk.verbs.centering`).
         check_finite: refuse NaN and infinite entries.
         timeout: seconds until giving up; default: never.
         retries: how often a task is computed again after its worker was lost.
@@ -81,10 +84,11 @@ def stream(
 
     def products() -> Generator[Product, None, None]:
         began = perf_counter()
-        with opened_engine(engine, code.workers) as opened, encoded(opened, code, a, b) as blocks:
+        centre = Centre.of(a, b) if center else None
+        with opened_engine(engine, code.workers) as opened, encoded(opened, code, a, b, centre) as blocks:
             probe = Probe.draw(a, b, np.random.default_rng(rng))
             settings = Settings(code, opened, each_answer(tolerance), timeout, retries, watch)
-            run = Run(settings, *blocks, (a.shape[0], b.shape[1]), a.dtype, probe)
+            run = Run(settings, *blocks, (a.shape[0], b.shape[1]), a.dtype, probe, centre=centre)
             best = yield from _improving(run, given.shape, began)
             # In here, so that a warning turned into an error finds the engine still open, and closes it.
             judge(best, code, tolerance, remedy="Use a wider dtype, more workers or a larger tolerance")

@@ -8,7 +8,7 @@ from anyk.code import Code
 
 @dataclass(frozen=True)
 class Tables:
-    """A code's tables in one dtype, as the job's `anyk.job.Decodability`; `Code.decodes` says what counts as decoding."""
+    """A code's tables in one dtype, as the job's `anyk.job.Decodability`; see `Code.decodes`."""
 
     code: Code
     dtype: Any
