@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-#: A panel of a product has at least this many floating-point operations (about 1 ms on one core), so that …
+#: A panel of a product has at least this many floating-point operations (about 1 ms on one core) …
 PANEL_OPERATIONS = 5e7
 #: … and at least this many rows: BLAS packs all of ``b`` for every call, which fewer rows do not pay back
 #: (2896 x 2896, one core: 41 GFLOP/s with panels of 64 rows, 48 with 128, 51 without panels).
@@ -85,9 +85,11 @@ def multiply(a: Array, b: Array, out: Array | None = None) -> Array | None:
 
 
 def _panel_rows(a: Array, b: Array) -> int:
-    row_operations = 2 * b.size
-    least = PANEL_ROWS if np.result_type(a, b).kind in "fc" else 1
-    return max(least, int(PANEL_OPERATIONS / max(row_operations, 1)))
+    row_operations = max(2 * b.size, 1)
+    if np.result_type(a, b).kind in "fc":
+        return max(PANEL_ROWS, int(PANEL_OPERATIONS / row_operations))
+    # Without BLAS an operation takes some twenty times as long, and rows have no advantage of each other.
+    return max(1, int(PANEL_OPERATIONS / 20 / row_operations))
 
 
 def suffer(fate: "Fate", fn: Callable[..., T], *args: Any) -> T:
