@@ -15,6 +15,7 @@ copyright = "the anyk developers"
 release = tomllib.loads((HERE.parent / "pyproject.toml").read_text())["project"]["version"]
 
 extensions = [
+    "code_tables",
     "command_reference",
     "fault_table",
     "job_table",
