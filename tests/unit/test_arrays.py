@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from anyk import arrays
-from anyk.arrays import combine, recombine, working_dtype
+from anyk.arrays import combine, recombine, times_few, working_dtype
 from anyk.partition import Partition
 
 DTYPES = ["float32", "float64", "complex64", "complex128"]
@@ -160,6 +160,24 @@ def test_imaginary_parts_are_dropped_where_the_product_is_real(seed, dtype):
 
     expected, size = recombined(weights, answers, (1, 1), (4, 5), dtype)
     assert (abs(out - expected.real) <= rounding(3, dtype) * size).all()
+
+
+@given(
+    shape=st.tuples(sizes, sizes),
+    few=st.integers(0, 3),
+    dtype=st.sampled_from(DTYPES),
+    layout=st.sampled_from(["contiguous", "Fortran", "strided", "reversed"]),
+    panel=st.sampled_from([1, 20, 1000]),
+    seed=st.integers(0, 99),
+)
+def test_few_columns_are_multiplied_in_panels(shape, few, dtype, layout, panel, seed):
+    matrix, columns = drawn(seed, shape, dtype), drawn(seed + 1, (few, shape[1]), dtype).T
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(arrays, "_SMALL_OPERATIONS", panel)
+        product = times_few(layouts(matrix)[layout], columns)
+
+    assert (product.shape, product.dtype) == ((shape[0], few), np.dtype(dtype))
+    assert (abs(product - matrix @ columns) <= rounding(shape[1], dtype) * (abs(matrix) @ abs(columns))).all()
 
 
 def test_edges_are_padded_with_zeros_and_never_read():
