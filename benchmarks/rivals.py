@@ -1,0 +1,98 @@
+"""What a user would pick instead: process pools that share out plain block products.
+
+joblib is measured where it is installed (``pip install anyk[bench]``).
+"""
+
+from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
+from importlib.util import find_spec
+from multiprocessing import get_context
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
+
+from anyk.engines.work import nap
+from benchmarks.measure import Pids
+
+Array = NDArray[Any]
+Pair = tuple[Array, Array]
+
+
+@dataclass(frozen=True)
+class Rival:
+    """A pool with its workers started and ready.
+
+    Args:
+        answers: the products of pairs, in their order, after extra seconds of work each.
+        pids: its workers (pools list them only privately).
+    """
+
+    answers: Callable[[list[Pair], float], list[Array]]
+    pids: Pids
+
+    def product(self, A: Array, B: Array, cut: int, extra_seconds: float = 0.0) -> Array:
+        """A B from cut x cut block products."""
+        answers = self.answers(blocks(A, B, cut), extra_seconds)
+        return np.block([answers[row * cut : (row + 1) * cut] for row in range(cut)])
+
+
+@contextmanager
+def futures_pool(workers: int) -> Iterator[Rival]:
+    """`concurrent.futures.ProcessPoolExecutor`."""
+    with ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=_one_thread) as pool:
+
+        def answers(pairs: list[Pair], extra_seconds: float) -> list[Array]:
+            pending = [pool.submit(block_product, *pair, extra_seconds) for pair in pairs]
+            return [future.result() for future in pending]
+
+        answers(_warming(workers), 0.2)
+        yield Rival(answers, lambda: [*(pool._processes or ())])
+
+
+@contextmanager
+def joblib_pool(workers: int) -> Iterator[Rival]:
+    """joblib with its default backend, loky, which maps large operands into memory."""
+    from joblib import Parallel, delayed, parallel_config
+
+    with parallel_config("loky", inner_max_num_threads=1), Parallel(workers) as parallel:
+
+        def answers(pairs: list[Pair], extra_seconds: float) -> list[Array]:
+            found: list[Array] = parallel(delayed(block_product)(*pair, extra_seconds) for pair in pairs)
+            return found
+
+        answers(_warming(workers), 0.2)
+        yield Rival(answers, lambda: [*(parallel._backend._workers._processes or ())])
+
+
+#: Name -> how to open it; joblib only where it is installed.
+POOLS: dict[str, Callable[[int], AbstractContextManager[Rival]]] = {"concurrent.futures": futures_pool}
+if find_spec("joblib") is not None:
+    POOLS["joblib"] = joblib_pool
+
+
+def block_product(a: Array, b: Array, extra_seconds: float = 0.0) -> Array:
+    """One block product, after some extra work; runs on a worker."""
+    nap(extra_seconds)
+    product: Array = a @ b
+    return product
+
+
+def blocks(A: Array, B: Array, cut: int) -> list[Pair]:
+    """Operands of the cut x cut block products of a product, row after row."""
+    return [(a, b) for a in np.array_split(A, cut) for b in np.array_split(B, cut, axis=1)]
+
+
+def _warming(workers: int) -> list[Pair]:
+    return [(np.eye(2), np.eye(2))] * workers
+
+
+def _one_thread() -> None:
+    """Start of a worker: its BLAS shall not compete with its neighbours', as in anyk's own workers."""
+    _limits.append(threadpool_limits(1))
+
+
+_limits: list[Any] = []
