@@ -50,7 +50,7 @@ def code_options(command: F) -> F:
     """Decorate a command with one option for every parameter of any family."""
     for name, (kind, families) in reversed(list(parameters().items())):
         told = f"{_described(name, families)}. [{_some(families)}]"
-        command = click.option(_flag(name), name, type=kind, help=told)(command)
+        command = click.option(flag(name), name, type=kind, help=told)(command)
     return command
 
 
@@ -112,15 +112,16 @@ def required(name: str) -> list[str]:
 def example(name: str) -> str:
     """A family with its example's parameters, as one would type them."""
     given = codes.CATALOGUE[name].example
-    return " ".join([name, *(f"{_flag(key)} {value}" for key, value in given.items() if key in parameters())])
+    return " ".join([name, *(f"{flag(key)} {value}" for key, value in given.items() if key in parameters())])
 
 
-def _flag(name: str) -> str:
+def flag(name: str) -> str:
+    """A parameter as an option."""
     return "--" + name.replace("_", "-")
 
 
 def _flags(names: Any) -> str:
-    return ", ".join(_flag(name) for name in names)
+    return ", ".join(flag(name) for name in names)
 
 
 def _some(families: tuple[str, ...]) -> str:

@@ -5,8 +5,9 @@ import json
 
 import click
 from rich.table import Table
+from rich.text import Text
 
-from anyk.cli.code_options import example, parameters
+from anyk.cli.code_options import example, flag, parameters
 from anyk.cli.commands import Examples
 from anyk.cli.streams import say
 from anyk.codes import CATALOGUE, Family
@@ -29,20 +30,20 @@ def codes(is_json: bool) -> None:
 
 
 def _table() -> Table:
-    table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
+    """One family per row; its parameters as options, those with a default in brackets."""
+    table = Table(box=None, padding=(0, 2, 1, 0), header_style="dim")
     table.add_column("code", style="bold", no_wrap=True)
-    table.add_column("parameters", overflow="fold")
-    table.add_column("answers needed", no_wrap=True)
-    table.add_column("what it is", overflow="fold", ratio=1)
+    table.add_column("answers needed, what it is, parameters", overflow="fold")
     for name, family in CATALOGUE.items():
-        table.add_row(name, ", ".join(_shown(family)), family.threshold, family.description)
+        table.add_row(name, Text.assemble(family.threshold, f"\n{family.description}\n", (_options(family), "dim")))
     return table
 
 
-def _shown(family: Family) -> list[str]:
-    """Parameters a user gives; those with a default in brackets."""
+def _options(family: Family) -> str:
     wanted = (each for name, each in family.parameters.items() if name in parameters())
-    return [each.name if each.default is inspect.Parameter.empty else f"({each.name})" for each in wanted]
+    return " ".join(
+        flag(each.name) if each.default is inspect.Parameter.empty else f"[{flag(each.name)}]" for each in wanted
+    )
 
 
 def _described(name: str, family: Family) -> dict[str, object]:

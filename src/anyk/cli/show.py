@@ -20,8 +20,8 @@ from anyk.code import Code
 from anyk.errors import InputError
 from anyk.verbs.sufficiency import Tables
 
-#: Survivor sets looked at per row, where there are more.
-SETS = 200
+#: Survivor sets looked at per row, where there are more; fewer for codes with many workers.
+SETS, MANY_WORKERS, SETS_OF_MANY = 200, 40, 20
 DTYPES = ("float64", "float32", "float16", "bfloat16", "complex128", "complex64")
 
 
@@ -81,16 +81,22 @@ def expectations(code: Code, dtype: str, seed: int) -> Iterator[Row]:
 
 
 def lucky_sets(code: Code, dtype: str, seed: int) -> Iterator[Row]:
-    """Below the recovery threshold: sizes at which some sets decode all the same."""
+    """Below the recovery threshold: sizes at which some sets decode all the same; the smaller, the fewer."""
     for answers in range(code.recovery_threshold - 1, Tables(code, dtype).fewest - 1, -1):
         row = _row(code, answers, dtype, seed)
-        if row.decoding:
-            yield row
+        if not row.decoding:
+            return
+        yield row
+
+
+def _sets(code: Code, answers: int) -> int | None:
+    """How many survivor sets of this size to look at; None: all there are."""
+    most = SETS if code.workers <= MANY_WORKERS else SETS_OF_MANY
+    return None if math.comb(code.workers, answers) <= 10 * most else most
 
 
 def _row(code: Code, answers: int, dtype: str, seed: int) -> Row:
-    sets = None if math.comb(code.workers, answers) <= 10 * SETS else SETS
-    errors = code.errors(answers, dtype, sets=sets, rng=np.random.default_rng(seed))
+    errors = code.errors(answers, dtype, sets=_sets(code, answers), rng=np.random.default_rng(seed))
     limit = code.decoding_limit(answers, dtype)
     median, worst = float(np.median(errors)), float(errors.max())
     return Row(code.workers - answers, answers, median, worst, float(np.mean(errors <= limit)))
@@ -140,13 +146,11 @@ def _report(code: Code, dtype: str, rows: list[Row], lucky: list[Row]) -> Iterat
 
 def _table(rows: list[Row], code: Code) -> Table:
     table = _grid("missing", "answers", "median", "worst", "")
-    sampled = any(math.comb(code.workers, row.answers) > 10 * SETS for row in rows)
+    sampled = max((_sets(code, row.answers) or 0 for row in rows), default=0)
     for row in rows:
         bad = "" if row.decoding == 1.0 else f"{row.decoding:.1%} of the sets decode"
         table.add_row(str(row.missing), str(row.answers), f"{row.median:.0e}", f"{row.worst:.0e}", bad)
-    table.caption = (
-        f"  over {SETS} random survivor sets and the contiguous one where there are many" if sampled else None
-    )
+    table.caption = f"  over {sampled} random sets and the contiguous one, where there are many" if sampled else None
     table.caption_justify = "left"
     return table
 
