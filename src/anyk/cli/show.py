@@ -15,7 +15,7 @@ from rich.text import Text
 from anyk.cli.code_options import CodeName, build, code_options, take
 from anyk.cli.commands import Examples
 from anyk.cli.report import described
-from anyk.cli.streams import say, tell
+from anyk.cli.streams import busy, say, tell
 from anyk.code import Code
 from anyk.errors import InputError
 from anyk.verbs.sufficiency import Tables
@@ -64,8 +64,8 @@ def show(name: str, dtype: str, seed: int, save: str | None, is_json: bool, **op
     CODE is a family (see `anyk codes`) with its parameters, or a file written with --save.
     """
     code = build(name, take(options), seed=seed, dtype=dtype)
-    rows = list(expectations(code, dtype, seed))
-    lucky = list(lucky_sets(code, dtype, seed))
+    with busy("looking at survivor sets"):
+        rows, lucky = list(expectations(code, dtype, seed)), list(lucky_sets(code, dtype, seed))
     if save is not None:
         _saved(code, save)
     if is_json:
@@ -138,20 +138,19 @@ def _report(code: Code, dtype: str, rows: list[Row], lucky: list[Row]) -> Iterat
     if code.reference:
         yield Text(f"  from         {code.reference}")
     yield Text(f"\nExpected relative error on random {dtype} matrices", style="bold")
-    yield _table(rows, code)
+    yield _table(rows)
+    if sampled := max(_sets(code, row.answers) or 0 for row in rows):
+        yield Text(f"  over {sampled} random sets and the contiguous one, where there are many", style="dim")
     if lucky:
         yield Text("\nFewer answers, where the set is a lucky one", style="bold")
         yield _luck(lucky)
 
 
-def _table(rows: list[Row], code: Code) -> Table:
+def _table(rows: list[Row]) -> Table:
     table = _grid("missing", "answers", "median", "worst", "")
-    sampled = max((_sets(code, row.answers) or 0 for row in rows), default=0)
     for row in rows:
         bad = "" if row.decoding == 1.0 else f"{row.decoding:.1%} of the sets decode"
         table.add_row(str(row.missing), str(row.answers), f"{row.median:.0e}", f"{row.worst:.0e}", bad)
-    table.caption = f"  over {sampled} random sets and the contiguous one, where there are many" if sampled else None
-    table.caption_justify = "left"
     return table
 
 

@@ -2,6 +2,7 @@
 
 import os
 import sys
+from contextlib import AbstractContextManager, nullcontext
 
 import click
 from rich.console import Console, RenderableType
@@ -29,6 +30,12 @@ def say(what: RenderableType) -> None:
     with console.capture() as captured:
         console.print(what)
     click.echo("\n".join(line.rstrip() for line in captured.get().splitlines()))
+
+
+def busy(doing: str) -> AbstractContextManager[object]:
+    """A sign of life on a terminal, which vanishes at the end; elsewhere nothing."""
+    console = err()
+    return console.status(doing) if console.is_terminal else nullcontext()
 
 
 def tell(line: str) -> None:
