@@ -78,3 +78,12 @@ def test_the_board_knows_what_became_of_every_attempt():
     assert [(each.task, each.cause) for each in board.attempts if each.state == "lost"] == [(2, "crashed")]
     assert board.count("out") == 0
     assert board.elapsed() == pytest.approx(board.ended - board.began)
+
+
+def test_a_wrong_product_is_not_status_0(run, monkeypatch):
+    monkeypatch.setattr("anyk.cli.demo.RIGHT", 0.0)
+
+    done = run("demo", "--fast", "--size", 50, "--json")
+
+    assert done.exit_code == 4
+    assert not json.loads(done.stdout)["right"]
