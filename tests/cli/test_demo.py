@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -81,7 +82,7 @@ def test_the_board_knows_what_became_of_every_attempt():
 
 
 def test_a_wrong_product_is_not_status_0(run, monkeypatch):
-    monkeypatch.setattr("anyk.cli.demo.RIGHT", 0.0)
+    monkeypatch.setattr(sys.modules["anyk.cli.demo"], "RIGHT", 0.0)
 
     done = run("demo", "--fast", "--size", 50, "--json")
 
