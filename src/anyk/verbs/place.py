@@ -79,6 +79,11 @@ class _Side:
     sketch: Sketch
     kernel: Callable[..., Any]
 
+    @cached_property
+    def size(self) -> float:
+        """Frobenius norm of the matrix, as the sketch has it."""
+        return float(np.linalg.norm(self.sketch.image)) / len(self.sketch.image) ** 0.5
+
     def buffers(self, product: tuple[int, int]) -> dict[str, tuple[int, int]]:
         """The shapes of a task's operand and answer, for a product of this shape, under a name for the pair's shelf."""
         cut, which = self.code.partition, self.kernel.__name__
@@ -246,14 +251,14 @@ class CodedMatrix:
             seconds = {"encode": perf_counter() - began}
             run = Run(settings, left, operand, answers, full, self.dtype, side.sketch.of(right), multiply=side.kernel)
             product = run.finish(seconds)
-        judge(product, code, None, scale=_cancellation(side.sketch, right, product.value))
+        judge(product, code, None, scale=_cancellation(side.size, right, product.value))
         seconds = {**product.seconds, "total": perf_counter() - began}
         return replace(product, value=product.value.view(dtype).reshape(shape), seconds=seconds)
 
 
-def _cancellation(sketch: Sketch, B: Array, product: Array) -> float:
-    """|A| |B| / |A B|, Frobenius norms."""
-    size, formed = float(np.linalg.norm(sketch.image)) / len(sketch.image) ** 0.5, float(np.linalg.norm(product))
+def _cancellation(size: float, B: Array, product: Array) -> float:
+    """|A| |B| / |A B|, Frobenius norms; ``size`` is that of A."""
+    formed = float(np.linalg.norm(product))
     return size * float(np.linalg.norm(B)) / formed if formed else 1.0
 
 
