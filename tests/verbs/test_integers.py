@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from anyk.errors import InputError, PrecisionError
 from anyk.verbs import integers
-from anyk.verbs.integers import digits, exactly
+from anyk.verbs.integers import digits, exactly, roundable
 
 whole = st.integers(-(2**63), 2**63 - 1)
 
@@ -53,7 +53,7 @@ def test_digits_make_up_the_number(entries):
     assert list(total) == entries
 
 
-@pytest.mark.parametrize("depth", [1, 100, 2**16, 2**20])
+@pytest.mark.parametrize("depth", [1, 100, 2**16, 2**18])
 def test_products_of_digits_stay_below_two_to_the_36(depth):
     a = np.full((1, depth), 2**62)
     written = digits(a, a.T)
@@ -78,6 +78,20 @@ def test_relative_errors_of_decoding_are_rounded_away(error):
         return product + error * np.linalg.norm(product) / 6 * rng.uniform(-1, 1, product.shape)
 
     assert np.array_equal(exactly(a, b, rng, noisy).astype(object), exact(a, b))
+
+
+@pytest.mark.parametrize("bits", [1, 10, 16])
+def test_errors_up_to_the_roundable_one_are_rounded_away(bits):
+    rng = np.random.default_rng(bits)
+    a, b = rng.integers(-(2**bits), 2**bits, (40, 16)), rng.integers(-(2**bits), 2**bits, (16, 40))
+    allowed = 2 * roundable(a, b)  # the measured error may be half the true one
+
+    def noisy(x, y):
+        product = x @ y
+        noise = rng.standard_normal(product.shape)
+        return product + allowed * np.linalg.norm(product) / np.linalg.norm(noise) * noise
+
+    assert np.array_equal(exactly(a, b, rng, noisy), a @ b)
 
 
 @given(st.integers(0, 24), st.sampled_from([1, -1, 2**40]))

@@ -73,7 +73,7 @@ def exactly(A: Array, B: Array, rng: Generator, multiply: Callable[[Array, Array
 
     Raises:
         InputError: an entry or the result does not fit 64-bit signed integers.
-        PrecisionError: the multiplication was not accurate enough to round.
+        PrecisionError: the multiplication was not accurate enough to round (see `roundable`).
     """
     written = digits(A, B)
     approximate = multiply(written.left, written.right)
@@ -90,6 +90,16 @@ def exactly(A: Array, B: Array, rng: Generator, multiply: Callable[[Array, Array
     return total
 
 
+def roundable(left: Array, right: Array) -> float:
+    """The relative error up to which a product of these whole numbers can be rounded.
+
+    Entries are at most depth |left| |right|, and their errors seldom beyond six times the mean; measured errors may be
+    too small by a factor 2.
+    """
+    largest = float(_largest(left)) * float(_largest(right)) * left.shape[1]
+    return min(1e-9, 1 / (32 * max(1.0, largest)))
+
+
 def _as_int64(name: str, matrix: Array) -> Array:
     if matrix.dtype == np.uint64 and matrix.size and matrix.max() > np.iinfo(np.int64).max:
         raise InputError(
@@ -99,7 +109,11 @@ def _as_int64(name: str, matrix: Array) -> Array:
 
 
 def _bits(matrix: Array) -> int:
-    return max(int(matrix.max(initial=0)), -int(matrix.min(initial=0))).bit_length()
+    return _largest(matrix).bit_length()
+
+
+def _largest(matrix: Array) -> int:
+    return max(int(matrix.max(initial=0)), -int(matrix.min(initial=0)))
 
 
 def _split(matrix: Array, base: int, count: int) -> list[Array]:
@@ -114,8 +128,9 @@ def _check(A: Array, B: Array, product: Array, rng: Generator) -> None:
     expected = _modular(A, _modular(B, signs))
     if not np.array_equal(expected, _modular(product, signs)):
         raise PrecisionError(
-            "the integer product is not exact: either it does not fit 64-bit integers, or an answer was wrong. "
-            "Convert A and B to float64 to get it to 15 digits."
+            "the integer product is not exact: it does not fit 64-bit integers, or the answers do not decode well "
+            "enough to be rounded, or one was wrong. Wait for more answers (stop=anyk.everyone), or convert A and B to "
+            "float64 to get it to 15 digits."
         )
 
 

@@ -17,7 +17,7 @@ from anyk.job import StopRule, deadline, first_threshold, until
 from anyk.probes import Probe
 from anyk.verbs.blocks import encoded
 from anyk.verbs.centering import Centre
-from anyk.verbs.integers import exactly
+from anyk.verbs.integers import exactly, roundable
 from anyk.verbs.judgement import judge
 from anyk.verbs.opened import opened_engine
 from anyk.verbs.operands import Operands, operands
@@ -59,7 +59,8 @@ def matmul(
         engine: a name such as ``"processes"``, ``"processes:8"``, ``"inline"``, or an opened engine, which is left
             open.
             Default: one process per task on this machine.
-        stop: when to stop waiting; default: at the first answers that decode (``until(tolerance)`` with a tolerance).
+        stop: when to stop waiting; default: at the first answers that decode (``until(tolerance)`` with a tolerance;
+            integers: at the first that decode well enough to be rounded).
         verify: measure the error with random probes (about 3 % of the plain product); else report the expected error.
         center: code only what varies along the inner dimension, where that helps: with approximate codes and with
             ``deadline``, whose partial answers are approximate (see `anyk.verbs.centering`).
@@ -98,7 +99,9 @@ def matmul(
         )
         centering = center and (not chosen.is_exact or isinstance(rule, deadline))
         call = _Call(Settings(chosen, opened, rule, timeout, retries, watch), verify, centering, tolerance, rng)
-        return _integer_product(given, call) if given.is_integer else _product(given.a, given.b, given.shape, call)
+        if given.is_integer:
+            return _integer_product(given, call, choosy=stop is None and tolerance is None)
+        return _product(given.a, given.b, given.shape, call)
 
 
 @dataclass(frozen=True)
@@ -126,11 +129,13 @@ def _product(a: Array, b: Array, shape: tuple[int, ...], call: _Call) -> Product
     return product
 
 
-def _integer_product(given: Operands, call: _Call) -> Product:
+def _integer_product(given: Operands, call: _Call, *, choosy: bool) -> Product:
+    """An exact product; ``choosy``: wait for answers that decode well enough to be rounded, not only to decode."""
     products: list[Product] = []
 
     def multiplied(a: Array, b: Array) -> Array:
-        products.append(_product(a, b, (a.shape[0], b.shape[1]), call))
+        settings = replace(call.settings, stop=until(roundable(a, b))) if choosy else call.settings
+        products.append(_product(a, b, (a.shape[0], b.shape[1]), replace(call, settings=settings)))
         return products[-1].value
 
     value = exactly(given.a, given.b, call.rng, multiplied).reshape(given.shape)
