@@ -159,7 +159,7 @@ def run_scripts(count: int, seed: int) -> Tally:
         for number in range(count):
             if sys.stderr.isatty():
                 print(f"\r{number} scripts", end="", file=sys.stderr, flush=True)
-            faulthandler.dump_traceback_later(LONG, exit=True)
+            faulthandler.dump_traceback_later(LONG, exit=True, file=sys.__stderr__)
             try:
                 scripts.run()
             except BaseException as failure:
