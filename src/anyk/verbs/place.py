@@ -82,7 +82,8 @@ class _Side:
     @cached_property
     def size(self) -> float:
         """Frobenius norm of the matrix, as the sketch has it."""
-        return float(np.linalg.norm(self.sketch.image)) / len(self.sketch.image) ** 0.5
+        norm: float = np.linalg.norm(self.sketch.image).item() / len(self.sketch.image) ** 0.5
+        return norm
 
     def buffers(self, product: tuple[int, int]) -> dict[str, tuple[int, int]]:
         """The shapes of a task's operand and answer, for a product of this shape, under a name for the pair's shelf."""
