@@ -138,6 +138,24 @@ class Code:
         solution = self._system.solve(tasks, product_error(dtype))
         return (solution.weights[0] / self._system.norms[tasks][:, None]).T, solution
 
+    def fit(self, survivors: Iterable[int], dtype: DTypeLike, rows: NDArray[Any], goals: NDArray[Any]) -> NDArray[Any]:
+        """Decoding weights that also fit samples of the product at hand (see `anyk.weights.System.fitted`).
+
+        Args:
+            survivors: task numbers, distinct.
+            dtype: of the blocks.
+            rows: what each answer shows of the samples, shape (e, k), in units of random block products.
+            goals: what the wanted blocks show of them, shape (e, rows * cols).
+
+        Returns:
+            Weights, shape (rows * cols, k) in the order of ``survivors``.
+        """
+        tasks = self._checked(survivors)
+        norms = self._system.norms[tasks]
+        weights = self._system.fitted(tasks, product_error(dtype), rows / norms, goals)
+        fitted: NDArray[Any] = (weights / norms[:, None]).T
+        return fitted
+
     def expected_error(self, survivors: Iterable[int], dtype: DTypeLike = "float64") -> float:
         """Expected relative Frobenius error on random matrices when exactly these tasks answer, rounding included.
 

@@ -45,6 +45,9 @@ _REFINEMENTS = 2
 #: Systems up to this many multiplications are solved in extended precision.
 _EXTENDED_WORK = 2e5
 
+#: Weight of what the tables promise beside samples of the product itself; anything from 0.03 to 0.3 does alike.
+_TABLES_SHARE = 0.3
+
 #: Batches are cut so that one batch holds at most this many numbers.
 _BATCH_NUMBERS = 4e6
 
@@ -121,6 +124,28 @@ class System:
         exact = self._corrected(survivors)
         doubtful = exact.error(noise) > _CLEARLY_EXACT
         return self._better(exact, survivors, doubtful, noise) if doubtful.any() else exact
+
+    def fitted(self, tasks: Sets, noise: float, rows: Table, goals: Table) -> Table:
+        """Weights of one survivor set that also fit what is known of this very product.
+
+        The tables say what to expect of random matrices; ``rows`` and ``goals`` are samples of the product at hand. The
+        samples weigh more: the tables' part keeps the weights sane where the samples do not tell.
+
+        Args:
+            tasks: shape (k,).
+            noise: relative error of one answer.
+            rows: what each answer shows of the samples, shape (e, k), e at least k; in units of random block products.
+            goals: what the wanted blocks show of them, shape (e, rows * cols).
+
+        Returns:
+            Shape (k, rows * cols), in units of normalized tables.
+        """
+        triangle, target, _ = self._triangle
+        parts = [_TABLES_SHARE * triangle[:, tasks], noise * np.eye(len(tasks)), rows]
+        wanted = [_TABLES_SHARE * target, np.zeros((len(tasks), target.shape[1])), goals]
+        matrix, goal = (np.concatenate(each).astype(triangle.dtype)[None] for each in (parts, wanted))
+        fitted: Table = _rounded(_householder(matrix, goal))[0]
+        return fitted
 
     def exact_error(self, survivors: Sets, noise: float) -> float:
         """Expected error of one set when decoded exactly, as far as it can be: cheap where the tables have a frame."""

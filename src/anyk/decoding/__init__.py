@@ -8,9 +8,10 @@ from numpy.typing import DTypeLike
 
 from anyk.code import Code
 from anyk.decoding.base import Weights
+from anyk.decoding.fitted import fitted
 from anyk.decoding.least_squares import least_squares
 
-__all__ = ["Weights", "least_squares", "prepare"]
+__all__ = ["Weights", "fitted", "least_squares", "prepare"]
 
 
 def prepare(code: Code, survivors: Iterable[int], dtype: DTypeLike = "float64") -> Weights:

@@ -1,13 +1,17 @@
 r"""Exact centering of the inner dimension: only what varies along it is coded.
 
-With r the row means of A and c the column means of B, $AB = (A - r 1^T)(B - 1 c^T) + n r c^T$. The last term has rank
-one and is added exactly, so an approximate code errs only in the rest: 15 to 40 times less on positive data, never more.
+With r the row means of A and c the column means of B, $AB = (A - r 1^T)(B - 1 c^T) + n r c^T$. The last term has
+rank one and is added exactly, so an approximate code errs only in the rest: 10 to 40 times less on positive data.
 """
 
 from dataclasses import dataclass
 from typing import Any, Self
 
+from numpy.random import Generator
 from numpy.typing import NDArray
+
+from anyk.code import Code
+from anyk.probes import Sample
 
 Array = NDArray[Any]
 
@@ -39,3 +43,10 @@ class Centre:
         scaled = self.depth * self.left
         for top in range(0, len(product), _PANEL):
             product[top : top + _PANEL] += scaled[top : top + _PANEL] * self.right
+
+
+def sample_of(A: Array, B: Array, code: Code, centre: Centre | None, rng: Generator) -> Sample:
+    """A sample of the product that is really coded: of A B, or of what centering leaves of it."""
+    cut = code.partition
+    means = None if centre is None else (centre.left, centre.right)
+    return Sample.draw(A, B, (cut.rows, cut.inner, cut.cols), rng, means=means)

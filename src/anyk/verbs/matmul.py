@@ -16,7 +16,7 @@ from anyk.engines.drive import Watch
 from anyk.job import StopRule, deadline, first_threshold, until
 from anyk.probes import Probe
 from anyk.verbs.blocks import encoded
-from anyk.verbs.centering import Centre
+from anyk.verbs.centering import Centre, sample_of
 from anyk.verbs.integers import exactly, roundable
 from anyk.verbs.judgement import judge
 from anyk.verbs.opened import opened_engine
@@ -39,6 +39,7 @@ def matmul(
     stop: StopRule | None = None,
     verify: bool = True,
     center: bool = True,
+    fit: bool = True,
     check_finite: bool = True,
     timeout: float | None = None,
     retries: int = 1,
@@ -64,6 +65,7 @@ def matmul(
         verify: measure the error with random probes (about 3 % of the plain product); else report the expected error.
         center: code only what varies along the inner dimension, where that helps: with approximate codes and with
             ``deadline``, whose partial answers are approximate (see `anyk.verbs.centering`).
+        fit: let a sample of the true product steer the decoding weights, where that helps: with approximate codes.
         check_finite: refuse NaN and infinite entries.
         timeout: seconds until giving up; default: never. With ``deadline`` as stop rule the best partial answer is
             returned.
@@ -98,7 +100,10 @@ def matmul(
             given.a.shape, given.b.shape, workers=workers or len(opened.lanes), stragglers=stragglers
         )
         centering = center and (not chosen.is_exact or isinstance(rule, deadline))
-        call = _Call(Settings(chosen, opened, rule, timeout, retries, watch), verify, centering, tolerance, rng)
+        fitting = fit and not chosen.is_exact
+        call = _Call(
+            Settings(chosen, opened, rule, timeout, retries, watch), verify, centering, fitting, tolerance, rng
+        )
         if given.is_integer:
             return _integer_product(given, call, choosy=stop is None and tolerance is None)
         return _product(given.a, given.b, given.shape, call)
@@ -111,6 +116,7 @@ class _Call:
     settings: Settings
     verify: bool
     centering: bool
+    fitting: bool
     tolerance: float | None
     rng: Generator
 
@@ -120,9 +126,12 @@ def _product(a: Array, b: Array, shape: tuple[int, ...], call: _Call) -> Product
     probe = Probe.draw(a, b, call.rng) if call.verify else None
     probed = perf_counter()
     centre = Centre.of(a, b) if call.centering else None
+    sample = sample_of(a, b, call.settings.code, centre, call.rng) if call.fitting else None
     with encoded(call.settings.engine, call.settings.code, a, b, centre) as blocks:
         seconds = {"probe": probed - began, "encode": perf_counter() - probed}
-        product = Run(call.settings, *blocks, (a.shape[0], b.shape[1]), a.dtype, probe, centre=centre).finish(seconds)
+        product = Run(
+            call.settings, *blocks, (a.shape[0], b.shape[1]), a.dtype, probe, centre=centre, sample=sample
+        ).finish(seconds)
     seconds = {**product.seconds, "total": perf_counter() - began}
     product = replace(product, value=product.value.reshape(shape), seconds=seconds)
     judge(product, call.settings.code, call.tolerance)

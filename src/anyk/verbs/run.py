@@ -10,13 +10,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from anyk.code import Code
-from anyk.decoding import prepare
+from anyk.decoding import fitted, prepare
 from anyk.engines.base import Engine, Lane
 from anyk.engines.drive import Outcome, Watch, drive_stepwise
 from anyk.engines.work import multiply
 from anyk.errors import ClusterError
 from anyk.job import Job, State, StopRule
 from anyk.job.messages import Compute, Decoded, Suspected
+from anyk.probes import Sample
 from anyk.verbs.blocks import Blocks
 from anyk.verbs.centering import Centre
 from anyk.verbs.product import Product
@@ -66,6 +67,7 @@ class Run:
         dtype: of the product.
         gauge: measures each decoding; None: the expected error is reported.
         centre: what encoding took out, or None.
+        sample: what the weights are fitted to besides the code's tables, or None.
         multiply: what a worker does with its two blocks and the buffer of its answer.
     """
 
@@ -80,9 +82,11 @@ class Run:
         gauge: Gauge | None,
         *,
         centre: Centre | None = None,
+        sample: Sample | None = None,
         multiply: Callable[..., Any] = multiply,
     ) -> None:
         self._settings, self._left, self._right, self._answers = settings, left, right, answers
+        self._sample = sample
         self._shape, self._dtype, self._gauge, self._centre, self._multiply = shape, dtype, gauge, centre, multiply
         self._job: Job | None = None
         self._futures: dict[int, Future[Any]] = {}
@@ -157,8 +161,11 @@ class Run:
         """Form the product from these answers, in an array of its own, and measure it."""
         began = perf_counter()
         self._tasks, self._value = tasks, np.empty(self._shape, self._dtype)
+        answers = {task: self._answer(task) for task in tasks}
         weights = prepare(self._settings.code, tasks, self._dtype)
-        weights.apply({task: self._answer(task) for task in tasks}, self._settings.code.partition, self._value)
+        if self._sample is not None and self._sample.suffices(len(tasks)):
+            weights = fitted(weights, self._settings.code, answers, self._sample)
+        weights.apply(answers, self._settings.code.partition, self._value)
         if self._centre is not None:
             self._centre.restore(self._value)
         formed = perf_counter()
