@@ -35,7 +35,9 @@ def evaluation_code(
         CodeError: too few workers, no such basis for this partition, or a basis that cannot work at this size and
             dtype.
     """
-    if not isinstance(workers, int) or workers < threshold:
+    if type(workers) is not int:
+        raise CodeError(f"`{call}` needs `workers` to be an integer, not {workers!r}.")
+    if workers < threshold:
         raise CodeError(
             f"`{call}` cannot be decoded: {threshold} results are needed and {workers} workers exist. "
             f"Use {threshold} or more workers, or a coarser partition than {partition}."

@@ -38,13 +38,15 @@ def random_khatri_rao(
     """
     call = f"random_khatri_rao(rows={rows}, cols={cols}, workers={workers})"
     partition = Partition(rows, 1, cols)
-    if not isinstance(workers, int) or workers < partition.wanted:
+    if type(workers) is not int:
+        raise CodeError(f"`{call}` needs `workers` to be an integer, not {workers!r}.")
+    if workers < partition.wanted:
         raise CodeError(
             f"`{call}` cannot be decoded: {partition.wanted} results are needed and {workers} workers exist. "
             f"Use {partition.wanted} or more workers, or a coarser partition."
         )
-    if not isinstance(rng, Generator | int | np.integer):
-        raise InputError(f"`{call}` needs `rng` to be a numpy Generator or an integer seed, not {rng!r}.")
+    if not (isinstance(rng, Generator) or (isinstance(rng, int | np.integer) and rng >= 0)):
+        raise InputError(f"`{call}` needs `rng` to be a numpy Generator or a seed of at least 0, not {rng!r}.")
     draw = np.random.default_rng(rng)
     left, right = draw.standard_normal((rows, 1, workers)), draw.standard_normal((1, cols, workers))
     code = Code("random_khatri_rao", partition, left, right, partition.wanted, reference="arXiv 1907.05965")
