@@ -23,6 +23,7 @@ extensions = [
     "sphinx.ext.autodoc",
     "sphinx.ext.mathjax",
     "sphinx.ext.napoleon",
+    "transposed_table",
 ]
 exclude_patterns = ["_build", "_ext"]
 if find_spec("anyk") is None:  # the manual can be read and built without the package; the reference cannot
