@@ -2,6 +2,7 @@
 
 import pytest
 
+from anyk.bases import BASES
 from anyk.codes import CATALOGUE
 from anyk.testing.codes import CodeContract
 
@@ -30,6 +31,16 @@ class TestEveryCode(CodeContract):
     def test_the_description_is_one_line(self):
         assert self.family.description == self.family.description.strip()
         assert "\n" not in self.family.description
+
+
+@pytest.mark.parametrize("basis", BASES)
+class TestEveryBasis(CodeContract):
+    @pytest.fixture(autouse=True)
+    def row(self, basis):
+        self.basis = basis
+
+    def make(self):
+        return CATALOGUE["polydot"].function(2, 2, 1, workers=8, basis=self.basis)
 
 
 def test_exceptions_belong_to_a_row():

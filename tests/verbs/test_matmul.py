@@ -431,6 +431,15 @@ def test_a_timeout_ends_the_wait_in_real_time_too():
         anyk.matmul(A, B, MATDOT, engine=engine, timeout=0.2)
 
 
+def test_a_code_made_for_another_precision_is_blamed_not_the_workers():
+    code = anyk.codes.approximate_polydot(2, 2, 1, 7, results=4)
+    narrow = A.astype("float32"), B.astype("float32")
+    with pytest.raises(PrecisionError, match=r"cannot decode float32 answers: from all 7 .*dtype='float32'"):
+        anyk.matmul(*narrow, code, engine="inline")
+    with pytest.warns(PrecisionWarning):
+        anyk.matmul(*narrow, code, engine="inline", stop=anyk.deadline(0.2))
+
+
 def test_silent_workers_do_no_harm_while_enough_answer():
     engine = anyk.engines.open("simulated:10", faults=combine(Stop(ranks=(2, 6, 9)), Crash(ranks=(3,), rounds=(0,))))
     product = anyk.matmul(A, B, MATDOT, engine=engine)

@@ -96,7 +96,7 @@ def roundable(left: Array, right: Array) -> float:
     Entries are at most depth |left| |right|, and their errors seldom beyond six times the mean; measured errors may be
     too small by a factor 2.
     """
-    largest = float(_largest(left)) * float(_largest(right)) * left.shape[1]
+    largest: float = float(_largest(left)) * float(_largest(right)) * left.shape[1]
     return min(1e-9, 1 / (32 * max(1.0, largest)))
 
 

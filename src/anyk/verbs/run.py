@@ -14,7 +14,7 @@ from anyk.decoding import fitted, prepare
 from anyk.engines.base import Engine, Lane
 from anyk.engines.drive import Outcome, Watch, drive_stepwise
 from anyk.engines.work import multiply
-from anyk.errors import ClusterError
+from anyk.errors import ClusterError, PrecisionError
 from anyk.job import Job, State, StopRule
 from anyk.job.messages import Compute, Decoded, Suspected
 from anyk.probes import Sample
@@ -104,6 +104,7 @@ class Run:
 
         Raises:
             ClusterError: there will be no product, and why.
+            PrecisionError: not even all answers would do in this dtype.
         """
         decodings = self.decodings()
         while True:
@@ -118,6 +119,7 @@ class Run:
 
         Raises:
             ClusterError: there will be no product, and why.
+            PrecisionError: not even all answers would do in this dtype.
         """
         code, engine, settings = self._settings.code, self._settings.engine, self._settings
         tables = Tables(code, self._dtype)
@@ -137,8 +139,19 @@ class Run:
             for task in self._strayed:
                 self._answers.retire(task)
         if outcome.state is not State.DONE:
+            self._blame_the_code(tables)
             raise ClusterError(outcome.reason)
         return outcome
+
+    def _blame_the_code(self, tables: Tables) -> None:
+        """Where not even all answers would do, the workers are innocent: an approximate code is made for one dtype."""
+        code, everyone = self._settings.code, tuple(range(self._settings.code.workers))
+        if not tables.sufficient(everyone):
+            raise PrecisionError(
+                f"`{code.name}` cannot decode {self._dtype} answers: from all {code.workers} of them a relative error "
+                f"of {tables.expected_error(everyone):.1g} is expected. Make the code for this precision (dtype="
+                f"'{self._dtype}'), compute in a wider one, or take what there is with stop=deadline(seconds)."
+            )
 
     def product(self, seconds: Mapping[str, float]) -> Product:
         """What the last decoding gave, and the story so far."""
