@@ -11,7 +11,7 @@ from anyk.code import Code
 from anyk.errors import AnykError, ClusterError, CodeError, InputError, PrecisionError, PrecisionWarning
 from anyk.job import deadline, everyone, first_threshold, until
 from anyk.partition import Partition
-from anyk.verbs import CodedMatrix, Product, decode, matmul, place, stream
+from anyk.verbs import CodedMatrix, Product, decode, discover, matmul, place, stream
 
 __all__ = [
     "AnykError",
@@ -27,6 +27,7 @@ __all__ = [
     "codes",
     "deadline",
     "decode",
+    "discover",
     "engines",
     "errors",
     "everyone",

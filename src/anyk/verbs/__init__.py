@@ -1,9 +1,10 @@
 """What users call: one verb per file."""
 
 from anyk.verbs.decode import decode
+from anyk.verbs.discover import discover
 from anyk.verbs.matmul import matmul
 from anyk.verbs.place import CodedMatrix, Transposed, place
 from anyk.verbs.product import Product, Stretch
 from anyk.verbs.stream import stream
 
-__all__ = ["CodedMatrix", "Product", "Stretch", "Transposed", "decode", "matmul", "place", "stream"]
+__all__ = ["CodedMatrix", "Product", "Stretch", "Transposed", "decode", "discover", "matmul", "place", "stream"]

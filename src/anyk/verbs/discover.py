@@ -9,11 +9,12 @@ from typing import Any, Literal
 import numpy as np
 from numpy.random import Generator
 from numpy.typing import DTypeLike, NDArray
+from threadpoolctl import threadpool_limits
 
 from anyk import codes
 from anyk.bases import digit_tables
 from anyk.code import Code
-from anyk.discovery import METHODS, OBJECTIVES, Discovery, Goal, Step, checked, either, search
+from anyk.discovery import METHODS, Discovery, Goal, Step, checked, either, search
 from anyk.errors import CodeError, InputError
 from anyk.partition import Partition
 
@@ -85,11 +86,13 @@ def discover(
         "is_over": lambda: ends is not None and time.monotonic() >= ends,
         "progress": progress,
     }
-    if after is not None:
-        return search(_same(after, goal, method), seed=after.seed, after=after, **settings)
-    seed = rng if isinstance(rng, int) else int(np.random.default_rng(rng).integers(2**32))
-    words, tables = _start(goal, start)
-    return search(goal, seed=seed, start=tables, words=words, **settings)
+    # the matrices are small: a second thread costs more than it does, and sums would depend on how many there are
+    with threadpool_limits(1, user_api="blas"):
+        if after is not None:
+            return search(_same(after, goal, method), seed=after.seed, after=after, **settings)
+        seed = rng if isinstance(rng, int) else int(np.random.default_rng(rng).integers(2**32))
+        words, tables = _start(goal, start)
+        return search(goal, seed=seed, start=tables, words=words, **settings)
 
 
 def _name(dtype: DTypeLike) -> str:
@@ -141,15 +144,9 @@ def _start(goal: Goal, start: str | Code) -> tuple[str, tuple[NDArray[np.float64
     cut = goal.partition
     if cut.wanted == 1 and cut.inner <= goal.results < 2 * cut.inner - 1:
         try:
-            code = codes.approximate_matdot(cut.inner, goal.workers, results=goal.results, dtype=_closed_form(goal))
+            code = codes.approximate_matdot(cut.inner, goal.workers, results=goal.results, dtype=goal.dtype)
             return code.reference, (code.left, code.right)
         except CodeError:  # no better than replication; the exact code may still be a place to begin
             pass
-    left, right, _ = digit_tables(
-        cut.rows, cut.inner, cut.cols, goal.workers, stride=cut.inner, basis="trigonometric"
-    )
+    left, right, _ = digit_tables(cut.rows, cut.inner, cut.cols, goal.workers, stride=cut.inner, basis="trigonometric")
     return "the trigonometric exact code", (left, right)
-
-
-def _closed_form(goal: Goal) -> str:
-    return goal.dtype

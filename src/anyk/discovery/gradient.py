@@ -1,0 +1,60 @@
+"""Quasi-Newton descent: L-BFGS on the loss with the decoding weights eliminated.
+
+Coefficients are counted in units of their own size over the tasks, since the steps of a level code lie many powers of
+ten apart; columns are brought back to unit length at the end, their length being no part of the loss.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import minimize
+
+from anyk.discovery.objective import Sets, slope
+from anyk.discovery.tables import Tables, sizes, unit
+
+#: Steps whose curvature is remembered.
+_MEMORY = 30
+
+
+def descended(
+    left: NDArray[np.float64],
+    right: NDArray[np.float64],
+    sets: Sets,
+    noise: float,
+    power: float,
+    steps: int,
+    tick: Callable[[Tables], None],
+) -> Tables:
+    """Up to so many steps down.
+
+    Args:
+        left: shape (rows, inner, P).
+        right: shape (inner, cols, P).
+        sets: shape (S, k).
+        noise: relative error of one answer (lambda).
+        power: p of the p-mean.
+        steps: at most this many.
+        tick: called with the tables after every step; it may raise.
+    """
+    left, right = unit(left, right)
+    scale = np.concatenate([np.broadcast_to(sizes(each), each.shape).ravel() for each in (left, right)])
+
+    def tables(point: NDArray[np.float64]) -> Tables:
+        flat = point * scale
+        return flat[: left.size].reshape(left.shape), flat[left.size :].reshape(right.shape)
+
+    def loss(point: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
+        found = slope(*tables(point), sets, noise, power)
+        return found.value, np.concatenate([found.left.ravel(), found.right.ravel()]) * scale
+
+    found: Any = minimize(
+        loss,
+        np.concatenate([left.ravel(), right.ravel()]) / scale,
+        jac=True,
+        method="L-BFGS-B",
+        callback=lambda point: tick(unit(*tables(point))),
+        options={"maxiter": steps, "maxfun": 3 * steps, "maxcor": _MEMORY, "ftol": 1e-12, "gtol": 1e-10},
+    )
+    return unit(*tables(found.x))
