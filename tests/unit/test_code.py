@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import anyk
-from anyk.code import Code, _listed, _unlisted, refuse_if_useless
+from anyk.code import Code, refuse_if_useless
+from anyk.code.files import listed, unlisted
 from anyk.errors import CodeError, InputError
 from anyk.partition import Partition
 
@@ -148,7 +149,7 @@ def test_every_bit_survives_a_file(values, is_complex):
         table = np.empty(3, complex)
         table.real, table.imag = values[:3], values[3:]
 
-    assert _unlisted(json.loads(json.dumps(_listed(table)))).tobytes() == table.tobytes()
+    assert unlisted(json.loads(json.dumps(listed(table)))).tobytes() == table.tobytes()
 
 
 @pytest.mark.parametrize("code", [MATDOT, RANDOM, CIRCLE, anyk.codes.uncoded(1, 1, 1)], ids=str)

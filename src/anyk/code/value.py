@@ -1,6 +1,5 @@
 """A code is a value: a partition and two tables of numbers. Everything a user asks of it follows from the tables."""
 
-import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields
 from functools import cached_property
@@ -13,6 +12,8 @@ from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from anyk.arrays import combine, working_dtype
 from anyk.bases import trigonometric_frame
+from anyk.code import files
+from anyk.code.description import described
 from anyk.errors import CodeError, InputError
 from anyk.partition import Partition
 from anyk.weights import Solution, System, product_error, survivor_sets
@@ -25,8 +26,6 @@ _MISFIT = 100.0
 
 #: Below the threshold, answers count as decoding only if they do so to this many rounding errors.
 _LUCKY = 100
-
-_FORMAT = 1
 
 
 @dataclass(frozen=True, eq=False)
@@ -272,61 +271,28 @@ class Code:
 
     def describe(self) -> str:
         """A few lines for a person: thresholds, storage, traffic, conditioning."""
-        cut, spare = self.partition, self.workers - self.recovery_threshold
-        kind = "complex (twice the memory, 3 to 4 times the work)" if self.is_complex else "real"
-        never = self.exact_threshold > self.workers
-        rounding = "none to rounding" if never else f"any {self.exact_threshold} to rounding"
-        within = "" if self.is_exact else f" to {self.design_error:.1e}, {rounding}"
-        blocks = f"1/{cut.rows * cut.inner} of A, 1/{cut.inner * cut.cols} of B, 1/{cut.products} of the product's work"
-        back = (
-            f"1/{cut.wanted} of C; {self.recovery_threshold} of them are {self.recovery_threshold / cut.wanted:.3g} C"
-        )
-        random, adversarial = (
-            self.wrong_answers_correctable(self.workers, model="random"),
-            self.wrong_answers_correctable(self.workers, model="adversarial"),
-        )
-        lines = [
-            f"{self.name}: any {self.recovery_threshold} of {self.workers} answers give the product{within}",
-            f"  partition    {cut} (rows x inner x cols), {kind} tables",
-            f"  one worker   {blocks}",
-            f"  one answer   {back}",
-            f"  all work     {self.workers / cut.products:.3g} times the uncoded product",
-            f"  may be lost  {spare}; located when wrong: {random} random, {adversarial} adversarial",
-        ]
-        return "\n".join(lines + [f"  {line}" for line in self._error_lines()])
-
-    def _error_lines(self) -> list[str]:
-        lines = [f"{'expected relative error':<24}{'median':>10}{'worst':>10}"]
-        for dtype in ("float64", "float32"):
-            errors = self.errors(self.recovery_threshold, dtype, sets=100)
-            lines.append(f"  {dtype}, any {self.recovery_threshold:<9}{np.median(errors):>10.0e}{errors.max():>10.0e}")
-        return lines
+        return described(self)
 
     def save(self, path: str | Path) -> None:
         """Write the code as a readable text file (JSON; numbers keep every bit).
 
         An existing file is replaced whole or not at all.
         """
-        target = Path(path)
-        text = {
-            "anyk_code": _FORMAT,
-            "name": self.name,
-            "partition": {"rows": self.partition.rows, "inner": self.partition.inner, "cols": self.partition.cols},
-            "workers": self.workers,
-            "recovery_threshold": self.recovery_threshold,
-            "exact_threshold": self.exact_threshold,
-            "design_error": self.design_error,
-            "reference": self.reference,
-            "positions": None if self.positions is None else self.positions.tolist(),
-            "left": _listed(self.left),
-            "right": _listed(self.right),
-        }
-        beside = target.with_name(target.name + ".part")
-        try:
-            beside.write_text(json.dumps(text, indent=1) + "\n", encoding="utf-8")
-            beside.replace(target)
-        finally:
-            beside.unlink(missing_ok=True)
+        files.write(
+            path,
+            {
+                "name": self.name,
+                "partition": {"rows": self.partition.rows, "inner": self.partition.inner, "cols": self.partition.cols},
+                "workers": self.workers,
+                "recovery_threshold": self.recovery_threshold,
+                "exact_threshold": self.exact_threshold,
+                "design_error": self.design_error,
+                "reference": self.reference,
+                "positions": None if self.positions is None else self.positions.tolist(),
+                "left": files.listed(self.left),
+                "right": files.listed(self.right),
+            },
+        )
 
     @classmethod
     def load(cls, path: str | Path) -> "Code":
@@ -336,19 +302,17 @@ class Code:
             InputError: the file is missing, unreadable, truncated, or its numbers do not make a code.
         """
         try:
-            return cls._parsed(json.loads(Path(path).read_text(encoding="utf-8")))
+            return cls._parsed(files.read(path))
         except (OSError, ValueError, KeyError, TypeError, OverflowError, RecursionError) as problem:
             raise InputError(f"Code.load({str(path)!r}) found no readable code there: {problem}") from problem
 
     @classmethod
     def _parsed(cls, text: Mapping[str, Any]) -> "Code":
-        if text["anyk_code"] != _FORMAT:
-            raise InputError(f"the file has format {text['anyk_code']!r}; this version reads {_FORMAT}.")
         code = cls(
             name=text["name"],
             partition=Partition(**text["partition"]),
-            left=_unlisted(text["left"]),
-            right=_unlisted(text["right"]),
+            left=files.unlisted(text["left"]),
+            right=files.unlisted(text["right"]),
             recovery_threshold=text["recovery_threshold"],
             exact_threshold=text["exact_threshold"],
             design_error=text["design_error"],
@@ -370,43 +334,8 @@ class Code:
         return tasks
 
 
-def refuse_if_useless(code: Code, call: str, dtype: DTypeLike, remedy: str) -> Code:
-    """Return the code if it holds `WORST_USEFUL_ERROR` on random survivor sets; else say what to use instead.
-
-    Args:
-        code: an exact code.
-        call: how the user called the family.
-        dtype: the workers' precision.
-        remedy: the family or argument that can.
-
-    Raises:
-        CodeError: the median expected error over random survivor sets of threshold size is larger.
-    """
-    error = float(np.median(code.errors(code.recovery_threshold, dtype, sets=24)))
-    if error > WORST_USEFUL_ERROR:
-        raise CodeError(
-            f"`{call}` cannot hold a relative error of {WORST_USEFUL_ERROR:g} in {dtype}: {error:.1g} is expected from "
-            f"{code.recovery_threshold} of {code.workers} answers. {remedy}"
-        )
-    return code
-
-
 def _frozen(table: ArrayLike) -> NDArray[Any]:
     own = np.array(table)
     own = own.astype(np.complex128 if np.iscomplexobj(own) else np.float64)
     own.flags.writeable = False
     return own
-
-
-def _listed(table: NDArray[Any]) -> Any:
-    return {"real": table.real.tolist(), "imag": table.imag.tolist()} if np.iscomplexobj(table) else table.tolist()
-
-
-def _unlisted(text: Any) -> NDArray[Any]:
-    if not isinstance(text, dict):
-        return np.array(text, dtype=np.float64)
-    real, imag = (np.array(text[part], dtype=np.float64) for part in ("real", "imag"))
-    # Part by part: an addition would lose the sign of zeros.
-    table = np.empty(np.broadcast_shapes(real.shape, imag.shape), np.complex128)
-    table.real, table.imag = real, imag
-    return table
