@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import minimize
 
 from anyk.discovery.objective import Sets, slope
 from anyk.discovery.tables import Tables, sizes, unit
@@ -48,6 +47,8 @@ def descended(
     def loss(point: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
         found = slope(*tables(point), sets, noise, power)
         return found.value, np.concatenate([found.left.ravel(), found.right.ravel()]) * scale
+
+    from scipy.optimize import minimize  # here: it takes longer to load than all of anyk
 
     found: Any = minimize(
         loss,

@@ -25,7 +25,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.linalg import solve_triangular
 
 from anyk.discovery.objective import Sets, errors, left_over, mean, wanted, working_kind
 from anyk.discovery.tables import Tables, sizes, unit
@@ -134,7 +133,7 @@ class _Linear:
         damped = np.linalg.qr(np.vstack([r, np.sqrt(damping) * np.eye(count)]))
 
         def solved(rest: Table) -> Table:
-            step: Table = solve_triangular(damped[1], damped[0][: len(r)].T @ (q.T @ rest)) / self.scale
+            step: Table = np.linalg.solve(damped[1], damped[0][: len(r)].T @ (q.T @ rest)) / self.scale
             return -step
 
         straight = solved(self.rest)
