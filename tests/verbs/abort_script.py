@@ -82,8 +82,9 @@ class Victim:
     def by_interrupt(self) -> None:
         """Ctrl-C at a random moment, also while an engine opens or closes."""
         self.struck.clear()
-        threading.Timer(self.random.uniform(0.0, 0.25), os.kill, (os.getpid(), signal.SIGINT)).start()
+        blow = threading.Timer(self.random.uniform(0.0, 0.25), os.kill, (os.getpid(), signal.SIGINT))
         with contextlib.suppress(KeyboardInterrupt):
+            blow.start()
             with self.engine() as engine:
                 self.multiply(engine)
             while not self.struck.is_set():

@@ -1,9 +1,11 @@
 """A matrix on the workers: every product is that of the matrix, whatever happens to the workers."""
 
 import gc
+import sys
 import threading
 import warnings
 from collections import Counter
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -12,8 +14,13 @@ from scipy.sparse.linalg import cg, eigsh, lsqr, svds
 import anyk
 from anyk.codes import transposed
 from anyk.engines import Ref
+from anyk.engines.processes import ProcessEngine
+from anyk.engines.pumped import PumpedEngine, PumpedLane
 from anyk.errors import ClusterError, CodeError, InputError, PrecisionError, PrecisionWarning
 from anyk.faults import Crash, Fate, ShiftedExponential
+from anyk.faults.base import seeded
+from tests.engines.test_processes import LONG
+from tests.verbs.deeds import GATES, gated_multiply
 from tests.verbs.toys import FOREVER, fates, held, kill, relative, resume, state_of, stop, until
 
 LIMIT = 1e-12
@@ -486,31 +493,27 @@ def test_a_worker_stopped_in_one_product_and_resumed_in_a_later_one(seed):
 
 
 @pytest.mark.cluster
-def test_a_straggler_away_from_home_answers_during_a_later_product():
-    """Worker 1 dies; worker 0 takes over its task and is stopped in the middle of it, until the third product runs."""
-    rng = np.random.default_rng(5)
-    A = rng.standard_normal((300, 200))
-    slow = fates({0: [Fate(), Fate(0.1)], 1: [Fate(end="crash")], 2: [Fate(0.3)]})
-    code = anyk.codes.mds(2, workers=3)
-    with anyk.engines.open("processes:3", faults=slow) as engine, anyk.place(A, code, engine=engine) as coded:
-        strayed = []
+def test_what_a_straggler_away_from_home_writes_late_enters_no_product(tmp_path, monkeypatch):
+    """Worker 0 takes over task 1 of the first product, and writes its answer when the third has task 1's already."""
+    monkeypatch.setenv(GATES, str(tmp_path))
+    monkeypatch.setattr(sys.modules["anyk.verbs.place"], "multiply", gated_multiply)
+    rng, code = np.random.default_rng(5), anyk.codes.mds(2, workers=3)
+    A, X = rng.standard_normal((30, 20)), rng.standard_normal((3, 20, 4))
+    told = fates({1: [Fate(0.2, "crash")], 2: [Fate(0.5), Fate(), FOREVER]})
+    with (
+        ProcessEngine(3, faults=seeded(told, 0), grace_seconds=LONG) as engine,
+        anyk.place(A, code, engine=engine) as coded,
+    ):
+        gate = tmp_path / str(engine.lanes[0].pid)
+        gate.write_text("2")
+        first, second = coded.product(X[0]), coded.product(X[1])
+        threading.Timer(0.3, gate.unlink).start()
+        third = coded.product(X[2])
 
-        def watch_and_stop():
-            until(lambda: engine.lanes[1].epoch == 1)
-            stop(engine.lanes[0])
-
-        onlooker = threading.Thread(target=watch_and_stop)
-        onlooker.start()
-        for step in range(6):
-            X = rng.standard_normal((200, 30))
-            if step == 2:
-                onlooker.join()
-                resume(engine.lanes[0])
-            product = coded.product(X)
-            strayed += [one for one in product.timeline() if one.attempt and one.worker != one.task]
-
-            assert relative(product.value, A @ X) < LIMIT
-        assert strayed
+    assert [(one.task, one.worker, one.outcome) for one in first.timeline()][-1] == (1, 0, "cancelled")
+    assert [product.survivors for product in (first, second, third)] == [(0, 2), (1, 2), (0, 1)]
+    for product, B in zip((first, second, third), X, strict=True):
+        assert relative(product.value, A @ B) < LIMIT
 
 
 @pytest.mark.cluster
@@ -674,7 +677,7 @@ def test_a_failing_start_leaves_no_engine_open(A, monkeypatch):
         return opened[-1]
 
     monkeypatch.setattr(anyk.engines, "open", opening)
-    monkeypatch.setattr("anyk.verbs.blocks.combine", lambda *_: 1 / 0)
+    monkeypatch.setattr("anyk.verbs.blocks.combine", lambda *_, **__: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         anyk.place(A, CODES["mds"], engine="inline")
 
@@ -688,3 +691,38 @@ def test_the_seed_decides_the_measurement(A):
             errors[coded.product(np.ones(30)).error] += 1
 
     assert list(errors.values()) == [2]
+
+
+# --- workers with memory of their own --------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def apart(monkeypatch):
+    """The inline engine as if its workers shared no memory with the master: blocks travel, answers come back."""
+    monkeypatch.setattr(PumpedEngine, "caps", replace(PumpedEngine.caps, shared_memory=False))
+    monkeypatch.setattr(PumpedLane, "alloc", lambda *_: None)
+
+
+@pytest.mark.parametrize("code", CODES.values(), ids=CODES)
+def test_products_on_workers_that_share_no_memory(apart, A, code, rng):
+    with anyk.place(A, code, engine="inline") as coded:
+        for width in (2, 2, 5):
+            X, Y = rng.standard_normal((30, width)), rng.standard_normal((41, width))
+
+            assert relative(coded @ X, A @ X) < LIMIT
+            assert relative(coded.T @ Y, A.T @ Y) < LIMIT
+
+
+def test_crashes_and_rebuilt_blocks_on_workers_that_share_no_memory(apart, A, rng):
+    engine = anyk.engines.open("inline:8", faults=Crash(probability=0.1), seed=3)
+    with anyk.place(A, CODES["mds"], engine=engine) as coded:
+        for step in range(20):
+            x = rng.standard_normal(30)
+            product = coded.product(x, stop=anyk.everyone, retries=5)
+            if step == 10:
+                coded._blocks.arrays[3][:] = np.nan
+                coded.rebuild(3)
+
+            assert relative(product.value, A @ x) < LIMIT
+    assert sum(lane.epoch for lane in engine.lanes) > 0
+    assert not any(lane._store for lane in engine.lanes)
