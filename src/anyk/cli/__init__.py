@@ -8,6 +8,7 @@ import click
 from anyk.cli.codes import codes
 from anyk.cli.commands import Commands
 from anyk.cli.demo import demo
+from anyk.cli.discover import discover
 from anyk.cli.matmul import matmul
 from anyk.cli.show import show
 
@@ -34,5 +35,5 @@ def main() -> None:
     """
 
 
-for command in (demo, matmul, codes, show):
+for command in (demo, matmul, codes, show, discover):
     main.add_command(command)

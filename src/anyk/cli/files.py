@@ -113,7 +113,15 @@ def ensure_writable(text: str) -> None:
     Raises:
         InputError: an unknown format, no such directory, or no right to write there.
     """
-    path = Place.parsed(text).path
+    ensure_place(text, Place.parsed(text).path)
+
+
+def ensure_place(text: str, path: Path) -> None:
+    """Find out before a long computation that a file can be put there.
+
+    Raises:
+        InputError: no such directory, or no right to write there.
+    """
     directory = path.resolve().parent
     if not directory.is_dir():
         raise InputError(f"`{text}` cannot be written: there is no directory {directory}. Make it first.")

@@ -43,6 +43,32 @@ class Score:
 
 
 @dataclass(frozen=True, eq=False)
+class State:
+    """Where a search would go on.
+
+    Args:
+        left: present table of A.
+        right: present table of B.
+        round: how often the search has begun anew.
+        epoch: finished ones of this round.
+        began: length of the history when the round began.
+        least: the least error of any round at the coarse noise; None: no round came so far.
+    """
+
+    left: NDArray[np.float64]
+    right: NDArray[np.float64]
+    round: int
+    epoch: int
+    began: int
+    least: float | None
+
+    @property
+    def tables(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Both tables."""
+        return self.left, self.right
+
+
+@dataclass(frozen=True, eq=False)
 class Discovery:
     """A code found by search, how good it is, and how to go on.
 
@@ -55,9 +81,8 @@ class Discovery:
         start: where from.
         seed: of everything random.
         iterations: done so far.
-        epochs: finished so far.
-        reason: why it ended: ``"budget"``, ``"settled"`` or ``"interrupted"``.
-        state: the tables the search would go on from.
+        reason: why it ended: ``"budget"`` or ``"interrupted"``.
+        state: where the search would go on.
     """
 
     code: Code
@@ -68,9 +93,8 @@ class Discovery:
     start: str
     seed: int
     iterations: int
-    epochs: int
     reason: str
-    state: tuple[NDArray[np.float64], NDArray[np.float64]]
+    state: State
 
     @property
     def error(self) -> float:
@@ -86,7 +110,7 @@ class Discovery:
         file = Path(path)
         text = json.loads(file.read_text(encoding="utf-8"))
         text[_KEY] = self.provenance() | {
-            "state": {"left": self.state[0].tolist(), "right": self.state[1].tolist()},
+            "state": asdict(self.state) | {side: getattr(self.state, side).tolist() for side in ("left", "right")},
             "history": [list(each) for each in self.history],
         }
         beside = file.with_name(file.name + ".part")
@@ -107,7 +131,6 @@ class Discovery:
             "start": self.start,
             "seed": self.seed,
             "iterations": self.iterations,
-            "epochs": self.epochs,
             "reason": self.reason,
         }
 
@@ -131,7 +154,8 @@ class Discovery:
     def _parsed(cls, code: Code, text: Mapping[str, Any]) -> "Discovery":
         if text["format"] != _FORMAT:
             raise ValueError(f"format {text['format']!r}, not {_FORMAT}")
-        left, right = (np.array(text["state"][side], dtype=np.float64) for side in ("left", "right"))
+        state = dict(text["state"])
+        left, right = (np.array(state.pop(side), dtype=np.float64) for side in ("left", "right"))
         if left.shape != code.left.shape or right.shape != code.right.shape:
             raise ValueError("the tables to go on from do not fit the code")
         if not (np.isfinite(left).all() and np.isfinite(right).all()):
@@ -146,7 +170,6 @@ class Discovery:
             start=str(text["start"]),
             seed=int(text["seed"]),
             iterations=int(text["iterations"]),
-            epochs=int(text["epochs"]),
             reason=str(text["reason"]),
-            state=(left, right),
+            state=State(left, right, **state),
         )

@@ -112,8 +112,9 @@ class _Frame:
 
     def errors(self, rest: Table) -> NDArray[np.float64]:
         """Errors of one batch."""
-        squares: Table = (rest**2).sum(axis=(0, 1))
-        return np.sqrt(squares / self.scale).astype(np.float64)
+        squares = (rest**2).sum(axis=(0, 1))
+        found: Table = np.sqrt(squares / self.scale)
+        return found.astype(np.float64)
 
     def back(self, pull: Table) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """From the slope along the triangle to those along both tables; the lengths of columns make no difference."""

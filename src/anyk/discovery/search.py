@@ -1,11 +1,13 @@
-"""The search: epochs of one method, at a noise that falls to the one asked for, the best so far kept.
+"""The search: rounds of epochs of one method, at a noise that falls to the one asked for, the best so far kept.
 
 An epoch is a fixed number of steps on one collection of survivor sets: all of them where there are few, else fresh
 random ones in every epoch. All that is random is drawn from (seed, purpose, epoch), so a search that is stopped after
 an epoch and continued does what it would have done without a stop.
 
 The Newton and gradient methods begin at a coarse noise, where valleys are wide, and follow the code down: each epoch
-asks a smaller lambda of it, until the one of the workers' precision is reached.
+asks a smaller lambda of it, until the one of the workers' precision is reached. A round that gains nothing more, or
+that is clearly worse than an earlier one while the noise is still coarse, makes room for the next, which starts from
+random tables.
 """
 
 from collections.abc import Callable
@@ -17,21 +19,24 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 
 from anyk.code import Code
-from anyk.discovery.found import Discovery, Score
+from anyk.discovery.found import Discovery, Score, State
 from anyk.discovery.goal import Goal
 from anyk.discovery.methods import METHODS, Method
 from anyk.discovery.objective import Sets, errors, mean
 from anyk.discovery.tables import Tables, drawn, rescaled, unit
 from anyk.weights import System, survivor_sets
 
-#: Survivor sets up to which all are asked; how many random ones judge a search; how many score its end.
-_ENUMERATED, _JUDGES, _SCORERS = 10_000, 1_000, 2_000
+#: How many survivor sets judge a search, and how many score its end: all where there are no more.
+_JUDGES, _SCORERS = 1_000, 2_000
 
 #: Random change of a given start, relative: a symmetric code may stand on a ridge.
 _JITTER = 0.02
 
-#: A search has settled when so many epochs in a row gain less than this.
+#: A round has settled when so many epochs in a row gain less than this.
 _PATIENCE, _GAIN = 3, 1e-3
+
+#: A round is given up when at the coarse noise it is so many times worse than an earlier one.
+_HOPELESS = 1.2
 
 #: p of the p-mean by which the worst set is approached, epoch by epoch.
 _POWERS = (2.0, 4.0, 8.0, 16.0, 32.0, 64.0)
@@ -46,12 +51,14 @@ class Step:
         budget: steps in all; None where time decides.
         error: of the best code so far.
         noise: lambda of the present epoch.
+        round: how often the search has begun anew.
     """
 
     iteration: int
     budget: int | None
     error: float
     noise: float
+    round: int
 
 
 class _Over(Exception):
@@ -70,7 +77,7 @@ def search(
     is_over: Callable[[], bool] = lambda: False,
     progress: Callable[[Step], None] | None = None,
 ) -> Discovery:
-    """Search until the budget is spent, nothing is gained any more, or Ctrl-C.
+    """Search until the budget is spent, or Ctrl-C.
 
     Args:
         goal: what for.
@@ -100,9 +107,8 @@ def search(
         start=words,
         seed=seed,
         iterations=run.iterations,
-        epochs=run.epochs,
         reason=reason,
-        state=run.tables,
+        state=run.state,
     )
 
 
@@ -122,78 +128,82 @@ class _Run:
         self._is_over, self._progress = is_over, progress
         self._judges = _sets(goal, _JUDGES, self._random(1))
         self._noises = method.noises(goal)
-        self.iterations = self.epochs = 0
+        self.iterations = 0
         self.history: list[tuple[int, float]] = []
         self.best: Tables | None = None
         self.error = inf
 
     def begin(self, start: Tables | None) -> None:
         """From tables, which count as a find, or from random ones."""
-        cut, rng = self._goal.partition, self._random(0)
         if start is None:
-            self.tables = drawn(cut.rows, cut.inner, cut.cols, self._goal.workers, rng)
-        else:
-            self.tables = unit(*start)
-        self._keep(self.tables)
-        if start is not None:
-            left, right = rescaled(*self.tables, self._goal.noise, self._noises[0])
-            self.tables = unit(*(each * (1 + _JITTER * rng.standard_normal(each.shape)) for each in (left, right)))
+            self._next_round(0)
+            return
+        rng = self._random(0, 0)
+        self._keep(unit(*start))
         self.history.append((0, self.error))
+        left, right = rescaled(*unit(*start), self._goal.noise, self._noises[0])
+        jittered = unit(*(each * (1 + _JITTER * rng.standard_normal(each.shape)) for each in (left, right)))
+        self.state = State(*jittered, round=0, epoch=0, began=0, least=None)
 
     def resume(self, after: Discovery) -> None:
         """From where an earlier search stopped."""
-        self._keep(unit(after.code.left, after.code.right))
-        self.tables, self.history = after.state, list(after.history)
-        self.iterations, self.epochs = after.iterations, after.epochs
+        self._keep((after.code.left, after.code.right))
+        self.state, self.history, self.iterations = after.state, list(after.history), after.iterations
 
     def go(self) -> str:
-        """Epoch after epoch; why it ended."""
+        """Epoch after epoch, round after round; why it ended."""
         try:
-            while not self._has_settled():
+            while True:
                 self._check()
                 self._epoch()
+                if self._has_settled():
+                    self._next_round(self.state.round + 1)
         except _Over:
             reason = "budget"
         except KeyboardInterrupt:
             reason = "interrupted"
-        else:
-            return "settled"
-        if self.iterations > self.history[-1][0]:
-            self._finish(self.tables)
+        if not self.history or self.iterations > self.history[-1][0]:
+            self._judge()
         return reason
 
-    def _epoch(self) -> None:
-        noise = self._noise(self.epochs)
-        tables = self._method.epoch(
-            *self.tables,
-            _sets(self._goal, self._method.sets(self._goal), self._random(2, self.epochs)),
-            noise,
-            2.0 if self._goal.objective == "rms" else _POWERS[min(self.epochs, len(_POWERS) - 1)],
-            self._method.steps,
-            self._tick,
-        )
-        self._finish(tables)
-        self.epochs += 1
-        self.tables = rescaled(*tables, noise, self._noise(self.epochs)) if self._method.falls else tables
+    def _next_round(self, number: int) -> None:
+        cut = self._goal.partition
+        tables = drawn(cut.rows, cut.inner, cut.cols, self._goal.workers, self._random(0, number))
+        least = self.state.least if number else None
+        self.state = State(*tables, round=number, epoch=0, began=len(self.history), least=least)
 
-    def _finish(self, tables: Tables) -> None:
-        """Judge tables as they are at the noise that is asked for."""
-        present = self._noise(self.epochs)
+    def _epoch(self) -> None:
+        state, noise = self.state, self._noise()
+        sets = _sets(self._goal, self._method.sets(self._goal), self._random(2, state.round, state.epoch))
+        power = 2.0 if self._goal.objective == "rms" else _POWERS[min(state.epoch, len(_POWERS) - 1)]
+        left, right = self._method.epoch(*state.tables, sets, noise, power, self._method.steps, self._tick)
+        self.state = replace(state, left=left, right=right)
+        self._judge()
+        self.state = replace(self.state, epoch=state.epoch + 1)
+        if self._noise() != noise:
+            left, right = rescaled(left, right, noise, self._noise())
+            self.state = replace(self.state, left=left, right=right)
+
+    def _judge(self) -> None:
+        """Judge the tables as they are at the noise that is asked for."""
+        tables, present = self.state.tables, self._noise()
         error = self._keep(tables if present == self._goal.noise else rescaled(*tables, present, self._goal.noise))
         self.history.append((self.iterations, error))
 
     def _keep(self, tables: Tables) -> float:
-        found = errors(*tables, self._judges, self._goal.noise)
-        error = mean(found, 2.0 if self._goal.objective == "rms" else inf)
-        if error < self.error:
+        error = self._aim(tables, self._goal.noise)
+        if self.best is None or error < self.error:
             self.best, self.error = tables, error
         return error
 
+    def _aim(self, tables: Tables, noise: float) -> float:
+        return mean(errors(*tables, self._judges, noise), 2.0 if self._goal.objective == "rms" else inf)
+
     def _tick(self, tables: Tables) -> None:
         self.iterations += 1
-        self.tables = tables
+        self.state = replace(self.state, left=tables[0], right=tables[1])
         if self._progress is not None:
-            self._progress(Step(self.iterations, self._budget, self.error, self._noise(self.epochs)))
+            self._progress(Step(self.iterations, self._budget, self.error, self._noise(), self.state.round))
         self._check()
 
     def _check(self) -> None:
@@ -201,15 +211,19 @@ class _Run:
             raise _Over
 
     def _has_settled(self) -> bool:
-        """Nothing gained in the last epochs at the final noise, on sets that do not change."""
-        finals = self.epochs - len(self._noises) + 1
-        if finals <= _PATIENCE or (self._goal.objective != "rms" and self.epochs < len(_POWERS) + _PATIENCE):
-            return False
-        least = [error for _, error in self.history]
-        return min(least[:-_PATIENCE]) <= (1 + _GAIN) * min(least[-_PATIENCE:])
+        """Nothing gained in the last epochs at the final noise, or hopeless at the coarse one."""
+        state, coarse = self.state, self._noises.count(self._noises[0])
+        if state.epoch == coarse < len(self._noises):
+            error = self._aim(rescaled(*state.tables, self._noise(), self._noises[0]), self._noises[0])
+            least = error if state.least is None else min(error, state.least)
+            self.state = replace(state, least=least)
+            return error > _HOPELESS * least
+        ramp = max(len(self._noises), len(_POWERS) if self._goal.objective != "rms" else 0)
+        found = [error for _, error in self.history[state.began :]]
+        return state.epoch >= ramp + _PATIENCE and min(found[:-_PATIENCE]) <= (1 + _GAIN) * min(found[-_PATIENCE:])
 
-    def _noise(self, epoch: int) -> float:
-        return self._noises[min(epoch, len(self._noises) - 1)]
+    def _noise(self) -> float:
+        return self._noises[min(self.state.epoch, len(self._noises) - 1)]
 
     def _random(self, *purpose: int) -> Generator:
         return np.random.default_rng([self._seed, *purpose])
@@ -238,11 +252,10 @@ def _parts(sets: Sets) -> list[Sets]:
 
 
 def _sets(goal: Goal, most: int, rng: Generator) -> Sets:
-    """All survivor sets where there are few, else random ones; never the contiguous one by force."""
-    total = comb(goal.workers, goal.results)
-    if total <= min(_ENUMERATED, max(most, 1)) or (total <= _ENUMERATED and most in (_JUDGES, _SCORERS)):
-        return survivor_sets(goal.workers, goal.results, None, None)
-    return survivor_sets(goal.workers, goal.results, min(most, total - 1), rng)[:-1]
+    """All survivor sets where there are no more than this, else random ones without the contiguous one."""
+    if comb(goal.workers, goal.results) <= most:
+        return survivor_sets(goal.workers, goal.results, most, rng)
+    return survivor_sets(goal.workers, goal.results, most, rng)[:-1]
 
 
 def _as_code(goal: Goal, left: NDArray[np.float64], right: NDArray[np.float64], reference: str) -> Code:

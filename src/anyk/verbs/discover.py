@@ -52,13 +52,14 @@ def discover(
         objective: ``"rms"``: root mean square over survivor sets; ``"worst"``: the worst set.
         method: ``"newton"`` (damped Gauss-Newton steps; at small precisions the only one that moves), ``"gradient"``
             (L-BFGS) or ``"alternating"`` (decoding weights and tables in turn, as published).
-        start: ``"structured"``: the closed form for these numbers; ``"random"``; or a real code to improve.
+        start: ``"structured"``: the closed form for these numbers; ``"random"``; or a real code to improve. When the
+            first round gains nothing more, the next begin at random.
         budget: iterations in all (the same seed then gives the same code, bit for bit, on one machine), or a time:
             ``"90s"``, ``"5m"``, ``"1h"``.
         rng: generator or seed; default: fresh randomness. The seed is kept in the result.
         progress: called with an `anyk.discovery.Step` after every iteration.
-        resume: an earlier discovery, or its file, to go on from; its seed and start are kept, and a budget in iterations
-            counts its own.
+        resume: an earlier discovery, or its file, to go on from; its seed and start are kept, and a budget in
+            iterations counts its own.
 
     Returns:
         A `Discovery`: the code, its errors on survivor sets that played no part in the search, the history.
@@ -91,7 +92,7 @@ def discover(
         if after is not None:
             return search(_same(after, goal, method), seed=after.seed, after=after, **settings)
         seed = rng if isinstance(rng, int) else int(np.random.default_rng(rng).integers(2**32))
-        words, tables = _start(goal, start)
+        words, tables = starting_tables(goal, start)
         return search(goal, seed=seed, start=tables, words=words, **settings)
 
 
@@ -129,12 +130,14 @@ def _same(after: Discovery, goal: Goal, method: str) -> Goal:
     return goal
 
 
-def _start(goal: Goal, start: str | Code) -> tuple[str, tuple[NDArray[np.float64], NDArray[np.float64]] | None]:
+def starting_tables(
+    goal: Goal, start: str | Code = "structured"
+) -> tuple[str, tuple[NDArray[np.float64], NDArray[np.float64]] | None]:
     """Where to begin, in words and tables; None for random ones."""
     if isinstance(start, Code):
         if start.is_complex or (start.partition, start.workers) != (goal.partition, goal.workers):
             raise CodeError(
-                f"discover(start=…): {start!r} is no real code of partition {goal.partition} for {goal.workers} workers."
+                f"discover(start=…): {start!r} is no real code of partition {goal.partition} for {goal.workers} workers"
             )
         return start.name, (start.left, start.right)
     if start == "random":
