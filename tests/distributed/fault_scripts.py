@@ -2,6 +2,7 @@
 
     python -m tests.distributed.fault_scripts --count 200 --seed 0
     python -m tests.distributed.fault_scripts --one-kill-one-stop
+    python -m tests.distributed.fault_scripts --resident 500
 
 Ten worker processes, MatDot of four inner blocks: any 7 of 10 answers suffice. Each script chooses a product, up to
 three workers, and for each a deed (kill or stop) and a moment: before, during or after the product. Stopped workers
@@ -194,6 +195,28 @@ def one_kill_one_stop(repetitions: int, seed: int) -> dict[str, list[float]]:
     return found
 
 
+def resident(products: int, every: int, seed: int) -> tuple[float, int]:
+    """PageRank by products of one placed matrix, a worker killed every so often and another one stopped for good.
+
+    Returns:
+        The largest relative difference of any iterate from that of the plain matrix, and how many workers were killed.
+    """
+    rng, size = np.random.default_rng(seed), 1000
+    web = (rng.random((size, size)) < 0.02) | np.eye(size, dtype=bool)
+    web = web / web.sum(axis=0)
+    ranks = plain = np.full(size, 1 / size)
+    worst, killed = 0.0, 0
+    with anyk.engines.open(f"processes:{WORKERS}") as engine, anyk.place(web, CODE, engine=engine) as coded:
+        os.kill(engine.lanes[0].pid, signal.SIGSTOP)
+        for step in range(products):
+            if step % every == every - 1:
+                os.kill(engine.lanes[1 + killed % (WORKERS - 1)].pid, signal.SIGKILL)
+                killed += 1
+            ranks, plain = 0.85 * (coded @ ranks) + 0.15 / size, 0.85 * (web @ plain) + 0.15 / size
+            worst = max(worst, float(np.linalg.norm(ranks - plain) / np.linalg.norm(plain)))
+    return worst, killed
+
+
 def main(arguments: list[str] | None = None) -> None:
     """Run what the command line asks for, and print what came of it."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -201,6 +224,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--one-kill-one-stop", action="store_true", help="measure instead")
     parser.add_argument("--repetitions", type=int, default=10, help="of the measurement")
+    parser.add_argument("--resident", type=int, metavar="PRODUCTS", help="PageRank on a placed matrix instead")
     given = parser.parse_args(arguments)
     if given.one_kill_one_stop:
         found = one_kill_one_stop(given.repetitions, given.seed)
@@ -211,6 +235,11 @@ def main(arguments: list[str] | None = None) -> None:
         print(f"largest relative error     {max(found['errors']):.1e}")
         return
     began = time.monotonic()
+    if given.resident:
+        worst, killed = resident(given.resident, 50, given.seed)
+        print(f"{given.resident} PageRank products with {CODE!r} on processes:{WORKERS}, 1 stopped, {killed} killed:")
+        print(f"no restart, iterates differ by at most {worst:.1e}, {time.monotonic() - began:.1f} s")
+        return
     tally = run_scripts(given.count, given.seed)
     print(f"\r{given.count} scripts in {time.monotonic() - began:.0f} s on processes:{WORKERS}, {CODE!r}:")
     print(f"outcomes: {dict(tally.outcomes)}; deeds: {dict(tally.deeds)}")

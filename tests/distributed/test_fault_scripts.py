@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.distributed.fault_scripts import LIMIT, main, one_kill_one_stop, run_scripts
+from tests.distributed.fault_scripts import LIMIT, main, one_kill_one_stop, resident, run_scripts
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(300)]
 
@@ -21,6 +21,13 @@ def test_one_worker_killed_and_one_stopped_in_the_middle():
 
     assert {kind: len(each) for kind, each in found.items()} == {"without": 1, "with": 1, "errors": 2}
     assert max(found["errors"]) < LIMIT
+
+
+def test_iterates_are_the_same_while_workers_are_killed():
+    worst, killed = resident(30, 10, seed=1)
+
+    assert worst < LIMIT
+    assert killed == 3
 
 
 def test_the_command_says_what_came_of_it(capsys):

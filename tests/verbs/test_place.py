@@ -1,5 +1,6 @@
 """A matrix on the workers: every product is that of the matrix, whatever happens to the workers."""
 
+import contextlib
 import gc
 import sys
 import threading
@@ -207,6 +208,26 @@ def test_thresholds_of_the_transposed_product(A, rng, code, threshold):
             assert engine.clock.now() < 1e6
             assert set(product.survivors).isdisjoint(late)
             assert relative(product.value, A.T @ y) < LIMIT
+
+
+@pytest.mark.filterwarnings("ignore::anyk.errors.PrecisionWarning")  # approximate codes, on so little data
+@pytest.mark.parametrize("name", anyk.codes.CATALOGUE)
+def test_every_family_gives_both_products_or_says_that_it_has_no_transposed_one(A, rng, name):
+    family = anyk.codes.CATALOGUE[name]
+    code = family.function(**family.example)
+    engine = anyk.engines.open("simulated", workers=code.workers, faults=ShiftedExponential(0.1, 1.0), seed=1)
+    with anyk.place(A, code, engine=engine) as coded:
+        sides = [(coded, A)]
+        with contextlib.suppress(CodeError):
+            sides.append((coded.T, A.T))
+        assert name == "mds" or len(sides) == 2
+        for side, matrix in sides:
+            X = rng.standard_normal((matrix.shape[1], 3))
+            product = side.product(X)
+            expected = side.code.expected_error(product.survivors)
+
+            assert relative(product.value, matrix @ X) < max(LIMIT, 10 * expected)
+            assert expected < 0.5
 
 
 def test_too_few_workers_for_the_transposed_product_are_refused(A):
