@@ -200,11 +200,11 @@ class _Run:
         return mean(errors(*tables, self._judges, noise), 2.0 if self._goal.objective == "rms" else inf)
 
     def _tick(self, tables: Tables) -> None:
+        self._check()  # a step too many is thrown away: only so does an epoch know that it has ended before
         self.iterations += 1
         self.state = replace(self.state, left=tables[0], right=tables[1])
         if self._progress is not None:
             self._progress(Step(self.iterations, self._budget, self.error, self._noise(), self.state.round))
-        self._check()
 
     def _check(self) -> None:
         if self._is_over() or (self._budget is not None and self.iterations >= self._budget):

@@ -21,7 +21,11 @@ def drawn(rows: int, inner: int, cols: int, workers: int, rng: Generator) -> Tab
 
 
 def unit(left: Table, right: Table) -> Tables:
-    """Both tables with columns of unit length; columns of zeros stay."""
+    """Both tables with columns of unit length; columns of zeros stay.
+
+    Their layout in memory is always the same, and with it the order of all sums over them.
+    """
+    left, right = np.ascontiguousarray(left), np.ascontiguousarray(right)
     lengths = (np.linalg.norm(each, axis=(0, 1)) for each in (left, right))
     a, b = (np.where(length > 0, length, 1.0) for length in lengths)
     return left / a, right / b
