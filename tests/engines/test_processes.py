@@ -784,7 +784,7 @@ def test_close_leaves_no_process_thread_or_pending_future(is_stopped):
     engine.close()
 
     assert not any(map(state_of, pids))
-    assert threading.active_count() == threads
+    assert threading.active_count() <= threads
     for future in pending:
         with pytest.raises(WorkerLost, match="closed"):
             future.result(0)
@@ -852,7 +852,7 @@ def test_an_engine_that_cannot_start_says_why_and_leaves_nothing(monkeypatch):
 
     with pytest.raises(ClusterError, match="could be started"):
         ProcessEngine(2)
-    assert threading.active_count() == threads
+    assert threading.active_count() <= threads
 
 
 def test_an_interpreter_that_ends_at_once_is_an_error_too(monkeypatch):
