@@ -1,9 +1,13 @@
 """Whole products on warm workers, against plain NumPy on all cores, process pools, and 2x replication."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from functools import partial
+from math import prod
+from multiprocessing import get_context
 from typing import Any
 
 import numpy as np
@@ -27,10 +31,11 @@ from benchmarks.measure import (
     in_turns,
     of_engine,
     peak_memory,
+    peak_rss,
     ratios,
     spread,
 )
-from benchmarks.rivals import POOLS
+from benchmarks.rivals import POOLS, Rival
 
 Array = NDArray[Any]
 
@@ -48,38 +53,49 @@ def coded(tiny: bool) -> dict[str, Code]:
 
 
 def run(tiny: bool) -> list[Row]:
-    """First everybody side by side, then a coded product phase by phase."""
+    """First everybody side by side, then a coded product phase by phase, then its memory, in a process of its own."""
     sizes, turns = ((40,), 1) if tiny else ((256, 512, 1000, 2000), 7)
+    side_by_side = []
     with ExitStack() as opened:
-        engine = opened.enter_context(anyk.engines.open("processes:5" if tiny else "processes:18"))
+        # An engine keeps the buffers of one kind of product, so every code is warm on an engine of its own.
+        engines = {
+            name: opened.enter_context(anyk.engines.open(f"processes:{min(18, code.workers)}"))
+            for name, code in coded(tiny).items()
+        }
         pools = {} if tiny else {name: opened.enter_context(pool(cores())) for name, pool in POOLS.items()}
-        side_by_side = []
         for size in sizes:
-            A, B = np.random.default_rng(0).standard_normal((2, size, size))
-            side_by_side += _side_by_side(A, B, engine, pools, tiny, turns)
-        code = anyk.codes.polynomial(2, 2, 5) if tiny else anyk.codes.polynomial(4, 4, 18)
-        phases = _phases(A, B, code, engine, turns)
-        memory = _memory(A, B, code, engine)
+            side_by_side += _side_by_side(_operands(size), tiny, engines, pools, turns)
+    name = [*coded(tiny)][0 if tiny else 3]
+    with anyk.engines.open(f"processes:{coded(tiny)[name].workers}") as engine:
+        phases = _phases(*_operands(sizes[-1]), coded(tiny)[name], engine, turns)
+    if tiny:
+        return [*side_by_side, *phases, _memory(sizes[-1], name, tiny)]
+    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as elsewhere:
+        memory = [elsewhere.submit(_memory, sizes[-1], name, tiny).result() for name in coded(tiny)]
     return [*side_by_side, *phases, *memory]
+
+
+def _operands(size: int) -> tuple[Array, Array]:
+    A, B = np.random.default_rng(0).standard_normal((2, size, size))
+    return A, B
 
 
 # --- side by side -----------------------------------------------------------------------------------------------------
 
 
-def _side_by_side(A: Array, B: Array, engine: Engine, pools: dict[str, Any], tiny: bool, turns: int) -> list[Row]:
+def _side_by_side(
+    operands: tuple[Array, Array], tiny: bool, engines: dict[str, Engine], pools: dict[str, Rival], turns: int
+) -> list[Row]:
+    A, B = operands
     contenders = {"NumPy, all cores": Contender(lambda: A @ B)}
     for name, pool in pools.items():
-        contenders[f"{name}, 16 blocks"] = Contender(lambda pool=pool: pool.product(A, B, 4), pool.pids)  # type: ignore[misc]
+        contenders[f"{name}, 16 blocks"] = Contender(partial(pool.product, A, B, 4, 0.0), pool.pids)
     for name, code in coded(tiny).items():
-        call = _matmul(A, B, code, engine)
-        contenders[name] = Contender(call, of_engine(engine), idle(engine))
-    samples = in_turns(contenders, turns)
+        call = partial(anyk.matmul, A, B, code, engine=engines[name], rng=0)
+        contenders[name] = Contender(call, of_engine(engines[name]), idle(engines[name]))
+    samples = in_turns(contenders, turns, warm=2)
     plain = samples["NumPy, all cores"]
     return [_row(len(A), name, samples[name], plain) for name in contenders]
-
-
-def _matmul(A: Array, B: Array, code: Code, engine: Engine) -> Callable[[], object]:
-    return lambda: anyk.matmul(A, B, code, engine=engine, rng=0)
 
 
 def _row(size: int, who: str, ours: list[Sample], plain: list[Sample]) -> Row:
@@ -191,24 +207,22 @@ def _metered(A: Array, B: Array, code: Code, engine: Engine) -> dict[str, float]
 # --- memory -----------------------------------------------------------------------------------------------------------
 
 
-def _memory(A: Array, B: Array, code: Code, engine: Engine) -> list[Row]:
-    """The largest sum over all processes, shared pages counted once; and what shapes alone account for."""
-    with peak_memory(of_engine(engine)) as peak:
-        idle_bytes = peak()
+def _memory(size: int, name: str, tiny: bool) -> Row:
+    """The largest sum over all processes, shared pages counted once, and what shapes alone account for."""
+    (A, B), code = _operands(size), coded(tiny)[name]
+    with anyk.engines.open(f"processes:{min(18, code.workers)}") as engine, peak_memory(of_engine(engine)) as peak:
+        before = peak()
         anyk.matmul(A, B, code, engine=engine, rng=0)
         largest = peak()
     cut = code.partition
-    a, b, c = cut.left_block(A.shape), cut.right_block(B.shape), cut.result_block(A.shape)
-    coded_bytes = 8 * code.workers * sum(np.prod(shape) for shape in (a, b, c))
-    operand_bytes = A.nbytes + B.nbytes + A.nbytes
-    return [
-        {
-            "size": len(A),
-            "code": code.name,
-            "peak MB": round(largest / 1e6),
-            "of it blocks and answers": round(coded_bytes / 1e6),
-            "of it A, B and C": round(operand_bytes / 1e6),
-            "before the product": round(idle_bytes / 1e6),
-            "target MB": 500 if len(A) >= 2000 else None,
-        }
-    ]
+    shapes = cut.left_block(A.shape), cut.right_block(B.shape), cut.result_block(A.shape)
+    return {
+        "size": size,
+        "code": name,
+        "peak MB, all processes": round(largest / 1e6),
+        "peak MB, master": round(peak_rss() / 1e6),
+        "encoded blocks and answers": round(code.workers * 8 * sum(map(prod, shapes)) / 1e6),
+        "A, B and C": round(3 * A.nbytes / 1e6),
+        "before the product": round((before - 2 * A.nbytes) / 1e6),
+        "target MB, master": None if tiny else 500,
+    }

@@ -104,6 +104,12 @@ def pss_of(pids: Iterable[int]) -> int:
     return total
 
 
+def peak_rss() -> int:
+    """Bytes that this process had in memory at most so far, shared pages counted in full."""
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return next((int(line.split()[1]) * 1024 for line in lines if line.startswith("VmHWM:")), 0)
+
+
 @contextmanager
 def peak_memory(pids: Pids, every: float = 0.01) -> Iterator[Callable[[], int]]:
     """Watch the memory of this process and others; yields a function that tells the largest sum seen so far.

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from importlib.util import find_spec
 from multiprocessing import get_context
 from typing import Any
@@ -24,33 +25,28 @@ Pair = tuple[Array, Array]
 
 @dataclass(frozen=True)
 class Rival:
-    """A pool with its workers started and ready.
+    """Whoever computes products, with its workers started and ready.
 
     Args:
-        answers: the products of pairs, in their order, after extra seconds of work each.
-        pids: its workers (pools list them only privately).
+        product: A B from cut x cut block products, each after extra seconds of work: ``product(A, B, cut, extra)``.
+        pids: its workers.
     """
 
-    answers: Callable[[list[Pair], float], list[Array]]
+    product: Callable[[Array, Array, int, float], Array]
     pids: Pids
-
-    def product(self, A: Array, B: Array, cut: int, extra_seconds: float = 0.0) -> Array:
-        """A B from cut x cut block products."""
-        answers = self.answers(blocks(A, B, cut), extra_seconds)
-        return np.block([answers[row * cut : (row + 1) * cut] for row in range(cut)])
 
 
 @contextmanager
 def futures_pool(workers: int) -> Iterator[Rival]:
     """`concurrent.futures.ProcessPoolExecutor`."""
-    with ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=_one_thread) as pool:
+    with ProcessPoolExecutor(workers, mp_context=get_context("forkserver"), initializer=_one_thread) as pool:
 
         def answers(pairs: list[Pair], extra_seconds: float) -> list[Array]:
             pending = [pool.submit(block_product, *pair, extra_seconds) for pair in pairs]
             return [future.result() for future in pending]
 
         answers(_warming(workers), 0.2)
-        yield Rival(answers, lambda: [*(pool._processes or ())])
+        yield Rival(partial(_assembled, answers), lambda: [*(pool._processes or ())])  # listed only privately
 
 
 @contextmanager
@@ -65,7 +61,7 @@ def joblib_pool(workers: int) -> Iterator[Rival]:
             return found
 
         answers(_warming(workers), 0.2)
-        yield Rival(answers, lambda: [*(parallel._backend._workers._processes or ())])
+        yield Rival(partial(_assembled, answers), lambda: [*(parallel._backend._workers._processes or ())])
 
 
 #: Name -> how to open it; joblib only where it is installed.
@@ -84,6 +80,13 @@ def block_product(a: Array, b: Array, extra_seconds: float = 0.0) -> Array:
 def blocks(A: Array, B: Array, cut: int) -> list[Pair]:
     """Operands of the cut x cut block products of a product, row after row."""
     return [(a, b) for a in np.array_split(A, cut) for b in np.array_split(B, cut, axis=1)]
+
+
+def _assembled(
+    answers: Callable[[list[Pair], float], list[Array]], A: Array, B: Array, cut: int, extra_seconds: float
+) -> Array:
+    found = answers(blocks(A, B, cut), extra_seconds)
+    return np.block([found[row * cut : (row + 1) * cut] for row in range(cut)])
 
 
 def _warming(workers: int) -> list[Pair]:
