@@ -140,7 +140,7 @@ def test_the_threshold_of_polydot_is_mp_times_2n_minus_one(grid):
 
 
 @pytest.mark.parametrize("basis", ["chebyshev", "monomial", "unit_circle"])
-@pytest.mark.parametrize("grid", [(1, 3, 1), (2, 1, 2), (4, 1, 1), (1, 2, 1)], ids=str)
+@pytest.mark.parametrize("grid", [(1, 3, 1), (2, 1, 2), (3, 1, 2), (2, 1, 3), (4, 1, 1), (1, 2, 1)], ids=str)
 def test_the_other_bases_have_the_same_thresholds(grid, basis):
     m, n, p = grid
     threshold = m * n * p + n - 1
@@ -153,6 +153,38 @@ def test_the_other_bases_have_the_same_thresholds(grid, basis):
 def test_powers_bridge_polynomial_and_matdot_too(basis):
     *tables, _ = bases.digit_tables(2, 2, 2, 11, stride=2, basis=basis)
     check_threshold(9, tables)
+
+
+@pytest.mark.parametrize("grid", [(2, 3, 2), (3, 1, 2), (1, 4, 1)], ids=str)
+def test_powers_have_the_exponents_of_the_papers(grid):
+    """A_ij on x^(j + n i), B_jl on x^(n-1-j + n m l): C_il stands at x^(n-1 + n i + n m l)."""
+    m, n, p = grid
+    left, right, _ = bases.digit_tables(m, n, p, 20, stride=n, basis="monomial")
+    points = np.cos(np.pi * (2 * bases.scattered(20) + 1) / 40)
+    for i, j, l in np.ndindex(m, n, p):
+        assert left[i, j] == pytest.approx(points ** (j + n * i), abs=1e-14)
+        assert right[j, l] == pytest.approx(points ** (n - 1 - j + n * m * l), abs=1e-14)
+
+
+def test_the_unit_circle_is_that_of_roots_of_unity():
+    left, right, _ = bases.digit_tables(2, 2, 2, 11, stride=2, basis="unit_circle")
+    roots = np.exp(2j * np.pi * bases.scattered(11) / 11)
+    assert left[1, 1] == pytest.approx(roots**3, abs=1e-14)
+    assert right[0, 1] == pytest.approx(roots**5, abs=1e-14)
+
+
+@pytest.mark.parametrize("grid", [(3, 1, 2), (1, 4, 1)], ids=str)
+def test_chebyshev_polynomials_are_orthonormal_cosines(grid):
+    m, n, p = grid
+    left, right, _ = bases.digit_tables(m, n, p, 20, stride=n, basis="chebyshev")
+    angles = np.pi * (2 * bases.scattered(20) + 1) / 40
+
+    def polynomial(degree):
+        return np.sqrt(2 if degree else 1) * np.cos(degree * angles)
+
+    for i, j, l in np.ndindex(m, n, p):
+        assert left[i, j] == pytest.approx(polynomial(i * n) * polynomial(j), abs=1e-13)
+        assert right[j, l] == pytest.approx(polynomial(j) * polynomial(l * n * m), abs=1e-13)
 
 
 def test_chebyshev_polynomials_cannot_overlap():
