@@ -24,26 +24,24 @@ _KINDS = (int, float, str)
 
 
 class CodeName(click.ParamType[str]):
-    """A family of the catalogue, or a file written by ``Code.save``."""
+    """A family of the catalogue, a found code of the archive, or a file written by ``Code.save``."""
 
     name = "family"
 
     def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        """Families as they are, also with hyphens; files that exist."""
+        """Families as they are, also with hyphens; names in the archive; files that exist."""
         name = value.replace("-", "_")
         if name in codes.CATALOGUE:
             return name
-        if Path(value).is_file():
+        if value in codes.archive() or Path(value).is_file():
             return value
         self.fail(f"there is no code {value!r}, nor such a file. Families: {', '.join(codes.CATALOGUE)}.", param, ctx)
 
     def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
-        """The families."""
-        return [
-            CompletionItem(name, help=family.description)
-            for name, family in codes.CATALOGUE.items()
-            if name.startswith(incomplete)
-        ]
+        """The families and the found codes."""
+        known = {name: family.description for name, family in codes.CATALOGUE.items()}
+        known |= dict.fromkeys(codes.archive(), "found by search")
+        return [CompletionItem(name, help=told) for name, told in known.items() if name.startswith(incomplete)]
 
 
 def code_options(command: F) -> F:

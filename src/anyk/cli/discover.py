@@ -25,9 +25,9 @@ _PATIENCE_SECONDS = 1.0
 
 _EXAMPLES = (
     "anyk discover --inner 5 --workers 10 --results 7 -o code.json",
-    "anyk discover --inner 3 --workers 5 --results 4 --dtype float32 --objective worst --seed 1 -o code.json",
-    "anyk discover --inner 5 --workers 10 --results 7 --budget 5m --resume code.json -o code.json",
-    "anyk matmul A.npy B.npy -o C.npy --code code.json",
+    "anyk discover --inner 3 --workers 5 --results 4 --dtype float32 --objective worst",
+    "anyk discover --inner 5 --workers 10 --results 7 --budget 5m --resume code.json -o new.json",
+    "anyk codes --archive",
 )
 
 

@@ -7,11 +7,11 @@ the contract tests and the documentation's tables pick it up from there.
 import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
 from anyk.code import Code
+from anyk.codes._archive import Found, archive, load
 from anyk.codes._transposed import transposed
 from anyk.codes.approximate_matdot import approximate_matdot
 from anyk.codes.approximate_polydot import approximate_polydot
@@ -27,8 +27,10 @@ from anyk.codes.uncoded import uncoded
 __all__ = [
     "CATALOGUE",
     "Family",
+    "Found",
     "approximate_matdot",
     "approximate_polydot",
+    "archive",
     "generalized_polydot",
     "load",
     "matdot",
@@ -119,12 +121,3 @@ CATALOGUE: Mapping[str, Family] = MappingProxyType(
         ),
     }
 )
-
-
-def load(path: str | Path) -> Code:
-    """Read a code written by `Code.save`.
-
-    Raises:
-        InputError: the file is missing, damaged, or holds no code.
-    """
-    return Code.load(path)
