@@ -1,7 +1,8 @@
 """anyk: matrix products recovered from any k of P workers' answers.
 
 The verbs are `matmul` (encode, multiply on workers, decode from whoever answered), `stream` (the same, better with
-every answer), `place` (a matrix that stays on the workers) and `decode` (the last step alone).
+every answer), `place` (a matrix that stays on the workers), `decode` (the last step alone) and `locate` (who answered
+wrongly?).
 The codes are in `anyk.codes`, the engines that run workers in `anyk.engines`, models of delays and losses in
 `anyk.faults`.
 """
@@ -11,7 +12,8 @@ from anyk.code import Code
 from anyk.errors import AnykError, ClusterError, CodeError, InputError, PrecisionError, PrecisionWarning
 from anyk.job import deadline, everyone, first_threshold, until
 from anyk.partition import Partition
-from anyk.verbs import CodedMatrix, Product, decode, discover, matmul, place, stream
+from anyk.screening import Located
+from anyk.verbs import CodedMatrix, Product, decode, discover, locate, matmul, place, stream
 
 __all__ = [
     "AnykError",
@@ -20,6 +22,7 @@ __all__ = [
     "CodedMatrix",
     "CodeError",
     "InputError",
+    "Located",
     "Partition",
     "PrecisionError",
     "PrecisionWarning",
@@ -33,6 +36,7 @@ __all__ = [
     "everyone",
     "faults",
     "first_threshold",
+    "locate",
     "matmul",
     "place",
     "stream",

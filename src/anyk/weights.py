@@ -48,6 +48,9 @@ _EXTENDED_WORK = 2e5
 #: Weight of what the tables promise beside samples of the product itself; anything from 0.03 to 0.3 does alike.
 _TABLES_SHARE = 0.3
 
+#: Combinations of normalized tables this small are zero.
+_VANISHING = 1e-13
+
 #: Batches are cut so that one batch holds at most this many numbers.
 _BATCH_NUMBERS = 4e6
 
@@ -160,6 +163,27 @@ class System:
         return np.concatenate(
             [self.solve(sets[at : at + step], noise).error(noise) for at in range(0, len(sets), step)]
         )
+
+    def parity_checks(self, tasks: Sets, threshold: int) -> tuple[Table, NDArray[np.float64]]:
+        """Combinations of answers that vanish whatever A and B are.
+
+        Args:
+            tasks: who answered, shape (k,).
+            threshold: K; beyond k - K, only combinations that vanish to rounding count (tables that repeat themselves).
+
+        Returns:
+            Orthonormal columns h, shape (k, c), with M_S h = 0, in units of normalized tables; and what is left of |M_S
+            h|, shape (c,), which is not rounding where the code is approximate.
+        """
+        if self._frame is not None:
+            missing = np.delete(self._frame[1], tasks, axis=0)
+            # N c vanishes on the missing tasks for every c orthogonal to their rows, and keeps its length elsewhere
+            free = np.linalg.qr(missing.T, mode="complete")[0][:, len(missing) :]
+            return self._frame[1][tasks] @ free, np.zeros(free.shape[1])
+        _, sizes, vectors = np.linalg.svd(_rounded(self._triangle[0])[:, tasks])
+        leaks = np.concatenate([sizes, np.zeros(len(tasks) - len(sizes))])
+        count = max(len(tasks) - threshold, int((leaks <= _VANISHING).sum()))
+        return vectors.conj().T[:, len(tasks) - count :], leaks[len(tasks) - count :]
 
     # --- correction of the weights of all answers ---------------------------------------------------------------------
 

@@ -155,6 +155,36 @@ class Code:
         fitted: NDArray[Any] = (weights / norms[:, None]).T
         return fitted
 
+    def parity_checks(self, survivors: Iterable[int], dtype: DTypeLike = "float64") -> NDArray[Any]:
+        """Combinations of answers that vanish whatever A and B are: what wrong answers betray themselves by.
+
+        Every code with redundancy has them, for they are read off the tables. Where the code is approximate they vanish
+        only nearly; such a combination is scaled down, so that what is left of it is no larger than rounding.
+
+        Args:
+            survivors: tasks that answered, distinct.
+            dtype: of the answers; says how large rounding is.
+
+        Returns:
+            Shape (k, c), rows in the order of ``survivors``; at least k - K columns. For answers divided by
+            `answer_sizes`.
+
+        >>> import anyk
+        >>> anyk.codes.matdot(inner=3, workers=8).parity_checks([0, 1, 2, 4, 5, 7]).shape
+        (6, 1)
+        """
+        tasks = self._checked(survivors)
+        checks, leaks = self._system.parity_checks(tasks, self.recovery_threshold)
+        # Block products that all pull one way leak up to the root of their number times more than random ones.
+        blocks = self.partition.products * self.partition.inner
+        scaled: NDArray[Any] = checks / np.hypot(1, np.sqrt(blocks) * leaks / product_error(dtype))
+        return scaled
+
+    @property
+    def answer_sizes(self) -> NDArray[np.float64]:
+        """Size of each task's answer, relative to one block product, on random matrices; shape (P,)."""
+        return self._system.norms
+
     def expected_error(self, survivors: Iterable[int], dtype: DTypeLike = "float64") -> float:
         """Expected relative Frobenius error on random matrices when exactly these tasks answer, rounding included.
 

@@ -2,9 +2,21 @@
 
 from anyk.verbs.decode import decode
 from anyk.verbs.discover import discover
+from anyk.verbs.locate import locate
 from anyk.verbs.matmul import matmul
 from anyk.verbs.place import CodedMatrix, Transposed, place
 from anyk.verbs.product import Product, Stretch
 from anyk.verbs.stream import stream
 
-__all__ = ["CodedMatrix", "Product", "Stretch", "Transposed", "decode", "discover", "matmul", "place", "stream"]
+__all__ = [
+    "CodedMatrix",
+    "Product",
+    "Stretch",
+    "Transposed",
+    "decode",
+    "discover",
+    "locate",
+    "matmul",
+    "place",
+    "stream",
+]

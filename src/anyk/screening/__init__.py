@@ -1,0 +1,155 @@
+"""Which answers are wrong, from the answers alone: fingerprints, parity checks, pursuit, and what can be promised."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+from numpy.random import Generator
+from numpy.typing import NDArray
+
+from anyk.code import Code
+from anyk.errors import InputError
+from anyk.screening.collusion import candidates, draws_needed
+from anyk.screening.pursuit import Explanation, explain, pursue
+from anyk.screening.syndrome import Evidence, columns_for, draw_columns
+from anyk.screening.thresholds import false_agreement, in_words, loudest_clean
+
+__all__ = ["Evidence", "Located", "Model", "columns_for", "draw_columns", "locate", "loudest_clean"]
+
+#: Errors independent of one another, or of workers who may conspire.
+Model = Literal["random", "adversarial"]
+
+#: Limit on the sets drawn in search of a conspiracy.
+_DRAWS: Mapping[str, int] = {"random": 5_000, "adversarial": 100_000}
+
+
+@dataclass(frozen=True)
+class Located:
+    """Who is wrong, and how sure that is.
+
+    Args:
+        wrong: tasks whose answers are wrong, ascending; where ``found`` is False only those that are not finite.
+        found: the other answers agree with one another, each of them takes part in a check, and no smaller set of wrong
+            answers explains what came. False: a declared failure, nobody else can be named, and no product should be
+            formed.
+        certified: the promise of the model holds. ``"random"``: the errors are as many as they are independent;
+            ``"adversarial"``: they are at most half as many as there are spare answers.
+        reason: why, in words.
+        false_agreement: probability that a set of answers this large agrees though a wrong one is among them whose
+            error is independent of the others' and as large as the answers; 1 where nothing is checked.
+    """
+
+    wrong: tuple[int, ...]
+    found: bool
+    certified: bool
+    reason: str
+    false_agreement: float
+
+
+def locate(
+    code: Code,
+    answers: Mapping[int, NDArray[Any]],
+    model: Model,
+    rng: Generator,
+    *,
+    noise: float | None = None,
+) -> Located:
+    """Find the wrong ones among some tasks' answers.
+
+    Args:
+        code: of the answers.
+        answers: task -> its answer, all matrices of one shape and of floating or complex dtype.
+        model: what errors may be like.
+        rng: of the fingerprints.
+        noise: relative error of one clean answer; default: rounding of its dtype.
+    """
+    if model not in ("random", "adversarial"):
+        raise InputError(f"model={model!r} is unknown. Use 'random' or 'adversarial'.")
+    width = next(iter(answers.values())).shape[1]
+    correctable = len(answers) - code.recovery_threshold - 1
+    evidence = Evidence.of(code, answers, draw_columns(width, columns_for(correctable), rng), noise)
+    return _verdict(evidence, model, _explained(evidence, model, rng))
+
+
+def _explained(evidence: Evidence, model: Model, rng: Generator) -> Explanation | None:
+    """The explanation that the model vouches for, if there is one."""
+    first = pursue(evidence)
+    if first is not None and _is_vouched_for(evidence, model, first):
+        return first
+    seen = evidence.syndrome(evidence.finite)
+    spare = _spare(evidence)
+    most = spare // 2 if model == "adversarial" else (spare + seen.span().shape[1] - 1) // 2
+    if not 1 <= most < len(seen.words):
+        return None
+    for believed in candidates(evidence, most, _DRAWS[model], rng):
+        found = explain(evidence, believed)
+        if found is not None and _is_vouched_for(evidence, model, found):
+            return found
+    return None
+
+
+def _spare(evidence: Evidence) -> int:
+    return int(evidence.finite.sum()) - evidence.code.recovery_threshold
+
+
+def _is_vouched_for(evidence: Evidence, model: Model, found: Explanation) -> bool:
+    """No other set of so few wrong answers can explain the syndromes (the last: |T| < (spark - 1 + rank) / 2)."""
+    if not found.everyone_is_seen:
+        return False
+    if model == "adversarial":
+        return found.count <= _spare(evidence) // 2
+    return found.rank == found.count or found.count <= (_spare(evidence) + found.rank - 1) // 2
+
+
+def _verdict(evidence: Evidence, model: Model, found: Explanation | None) -> Located:
+    tasks, broken = evidence.tasks, tuple(evidence.tasks[~evidence.finite].tolist())
+    spare, count = _spare(evidence), len(tasks)
+    if found is None:
+        return Located(broken, False, False, _failure(evidence, model), 1.0)
+    wrong = tuple(tasks[~found.believed].tolist())
+    chance = _chance(evidence, found)
+    named = f"tasks {', '.join(map(str, wrong))} are wrong" if wrong else "nobody is wrong"
+    told = (
+        f"{named}: the other {count - len(wrong)} of {count} answers agree" if wrong else f"all {count} answers agree"
+    )
+    agreement = f"; probability of a false agreement {in_words(chance)}"
+    if model == "adversarial":
+        promise = f"up to {spare // 2} wrong answers are found whatever they say"
+        return Located(wrong, True, True, f"{told}; {promise}{agreement}", chance)
+    if found.rank == found.count:
+        promise = f"; their errors are independent (rank {found.rank})" if found.count else ""
+        return Located(wrong, True, True, told + promise + agreement, chance)
+    doubt = (
+        f"; their errors depend on one another (rank {found.rank}), so this is the smallest explanation, not certain"
+    )
+    return Located(wrong, True, False, told + doubt + agreement, chance)
+
+
+def _chance(evidence: Evidence, found: Explanation) -> float:
+    """Probability of a false agreement, over the words in which every error shows."""
+    checks = found.syndrome.checks
+    complexity = 2 if np.iscomplexobj(evidence.prints) or np.iscomplexobj(checks) else 1
+    loud = (abs(found.errors) > found.limits).sum(axis=1)
+    words = max(1, int(loud.min())) if found.count else evidence.prints.shape[2]
+    least = float(np.linalg.norm(checks[found.believed], axis=1).min())
+    visible = least / (evidence.noise * np.sqrt(2 * checks.shape[1]))
+    numbers = complexity * words * checks.shape[1]
+    return false_agreement(len(evidence.tasks), found.count, numbers, found.syndrome.limit, visible)
+
+
+def _failure(evidence: Evidence, model: Model) -> str:
+    finite, needed, spare = int(evidence.finite.sum()), evidence.code.recovery_threshold, _spare(evidence)
+    broken = f", {len(evidence.tasks) - finite} are not finite" if finite < len(evidence.tasks) else ""
+    came = f"{len(evidence.tasks)} answers came{broken}"
+    if evidence.syndrome(evidence.finite).agrees:
+        return f"{came}; {finite} answers of a code that needs {needed} leave some of them unchecked. Add answers"
+    promised = max(0, spare // 2 if model == "adversarial" else spare - 1)
+    kind = "" if model == "adversarial" else " with independent errors"
+    limit = draws_needed(finite, max(spare, 1), max(0, min(spare, spare // 2)))
+    cut = model == "adversarial" and evidence.code.positions is None and limit > _DRAWS[model]
+    searched = f" (the search ended after {_DRAWS[model]} of {limit:.0e} draws)" if cut else ""
+    return (
+        f"{came}; they contradict one another and nobody can be named{searched}: of {finite} answers of a code that "
+        f"needs {needed}, {promised} wrong ones{kind} can be located. Add answers"
+    )

@@ -1,0 +1,177 @@
+r"""What answers say of one another: fingerprints, and syndromes in units of rounding.
+
+Legend: P = answers, h = rows of an answer, r = columns of its fingerprint, W = h r words, c = parity checks.
+
+Each answer is multiplied by a few random columns, $F_w = Y_w \Omega$, and divided by the size of its task's tables. A
+*word* is one entry of all P fingerprints; its syndrome is what the code's parity checks make of it, $s = H^T F$. It
+vanishes to rounding if nobody is wrong, and lies in the span of the wrong answers' rows of H if somebody is.
+
+Entries of Omega are random signs times random sizes from 1/2 to 3/2: a single wrong entry cannot hide, two of them
+cannot cancel. Rounding of a word is judged by the root mean square of its row over all answers still believed, not less
+than that of all rows: an answer may be large or small by right, and a wrong huge one is judged by its own size until it
+is thrown out.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.random import Generator
+from numpy.typing import NDArray
+
+from anyk.arrays import times_few, working_dtype
+from anyk.code import Code
+from anyk.screening.thresholds import loudest_clean
+from anyk.weights import product_error
+
+Array = NDArray[Any]
+Flags = NDArray[np.bool_]
+
+#: More columns than this tell nothing more.
+MOST_COLUMNS = 8
+
+#: Fingerprints beyond this many times the usual size cannot be squared; such answers are as good as infinite.
+_ABSURD = 1e140
+
+
+def columns_for(correctable: int) -> int:
+    """How many fingerprint columns are needed to tell so many wrong answers from one another.
+
+    One column has a word for each row of the answer; it tells any number of wrong answers apart, unless their errors
+    sit in one and the same row: then it takes a column for each. Two are the least: in float32, one number agrees by
+    chance too often.
+
+    >>> [columns_for(correctable) for correctable in (0, 1, 5, 19)]
+    [2, 2, 5, 8]
+    """
+    return min(MOST_COLUMNS, max(2, correctable))
+
+
+def draw_columns(width: int, columns: int, rng: Generator) -> Array:
+    """Omega, shape (width, r); the identity where that is not wider.
+
+    Args:
+        width: of an answer.
+        columns: r.
+        rng: where they come from; keep it secret from whoever may lie.
+    """
+    if width <= columns:
+        return np.eye(width)
+    signs = rng.integers(0, 2, (width, columns)) * 2.0 - 1
+    drawn: Array = signs * rng.uniform(0.5, 1.5, (width, columns))
+    return drawn
+
+
+@dataclass(frozen=True, eq=False)
+class Syndrome:
+    """What parity checks make of the answers still believed, in units of rounding.
+
+    Args:
+        checks: H, shape (P, c); zero for answers that are not believed.
+        words: syndromes, shape (c, W).
+        limit: tau; clean words are less loud.
+        units: rounding of each word, in which the syndromes are, shape (W,).
+    """
+
+    checks: Array
+    words: Array
+    limit: float
+    units: NDArray[np.float64]
+
+    @property
+    def loudness(self) -> NDArray[np.float64]:
+        """Norm of each word's syndrome, shape (W,)."""
+        loud: NDArray[np.float64] = np.sqrt((self.words.real**2 + self.words.imag**2).sum(axis=0))
+        return loud
+
+    @property
+    def agrees(self) -> bool:
+        """Nobody betrays himself (also where there is nothing to betray him)."""
+        return not (self.loudness > self.limit).any()
+
+    def span(self) -> Array:
+        """Orthonormal basis of what the loudest words span beyond rounding, shape (c, rank)."""
+        loudness = self.loudness
+        loudest = np.argsort(loudness)[::-1][: 4 * len(self.words) + 4]
+        basis, sizes, _ = np.linalg.svd(self.words[:, loudest[loudness[loudest] > self.limit]], full_matrices=False)
+        spanned: Array = basis[:, sizes > self.limit]
+        return spanned
+
+
+@dataclass(frozen=True, eq=False)
+class Evidence:
+    """Fingerprints of all answers, in units of the tables.
+
+    Args:
+        code: of the answers.
+        tasks: who answered, ascending, shape (P,).
+        prints: fingerprints, shape (P, h, r), float64 or complex128; zeros for answers that are not finite.
+        finite: which answers are, shape (P,).
+        noise: relative error of one clean answer (lambda).
+        dtype: of the answers.
+    """
+
+    code: Code
+    tasks: NDArray[np.intp]
+    prints: Array
+    finite: Flags
+    noise: float
+    dtype: np.dtype[Any]
+
+    @classmethod
+    def of(cls, code: Code, answers: Mapping[int, Array], columns: Array, noise: float | None = None) -> "Evidence":
+        """Take fingerprints: one pass over the answers.
+
+        Args:
+            code: of the answers.
+            answers: task -> its answer, all of one shape (h, width).
+            columns: Omega, shape (width, r).
+            noise: relative error of one clean answer; default: rounding of the answers' dtype.
+        """
+        tasks = np.array(sorted(answers), dtype=np.intp)
+        dtype = np.result_type(*(answer.dtype for answer in answers.values()))
+        few = columns.astype(working_dtype(dtype))
+        with np.errstate(all="ignore"):
+            taken = [times_few(answers[task].astype(few.dtype, copy=False), few) for task in tasks.tolist()]
+            prints = np.stack(taken).astype(np.result_type(few.dtype, np.float64))
+            prints /= code.answer_sizes[tasks][:, None, None]
+            finite, prints = _scaled(prints)
+        return cls(code, tasks, prints, finite, product_error(dtype) if noise is None else noise, dtype)
+
+    @property
+    def words(self) -> int:
+        """How many words there are."""
+        return int(self.prints.shape[1] * self.prints.shape[2])
+
+    def syndrome(self, believed: Flags) -> Syndrome:
+        """What the believed answers say of one another.
+
+        Args:
+            believed: shape (P,), all of them finite.
+        """
+        given = self.code.parity_checks(self.tasks[believed], self.dtype)
+        checks = np.zeros((len(self.tasks), given.shape[1]), given.dtype)
+        checks[believed] = given
+        flat, units = self.prints.reshape(len(self.tasks), -1), self._units(believed)
+        return Syndrome(checks, checks.T @ flat / units, loudest_clean(given.shape[1], self.words), units)
+
+    def measured(self, believed: Flags) -> Array:
+        """The words themselves in units of rounding, shape (P, W)."""
+        words: Array = self.prints.reshape(len(self.tasks), -1) / self._units(believed)
+        return words
+
+    def _units(self, believed: Flags) -> NDArray[np.float64]:
+        """Rounding of each word, the same along a row, shape (W,)."""
+        squares = (self.prints.real**2 + self.prints.imag**2)[believed].mean(axis=(0, 2))
+        units: NDArray[np.float64] = self.noise * np.sqrt(squares + squares.mean())
+        return np.repeat(np.where(units > 0, units, 1.0), self.prints.shape[2])
+
+
+def _scaled(prints: Array) -> tuple[Flags, Array]:
+    """Which fingerprints are finite, and all of them in units of the usual one, the others zero."""
+    sizes = abs(prints).max(axis=(1, 2), initial=0.0)
+    known = sizes[np.isfinite(sizes) & (sizes > 0)]
+    usual = float(np.median(known)) if known.size else 1.0
+    finite = np.isfinite(sizes) & (sizes < _ABSURD * usual)
+    return finite, np.where(finite[:, None, None], prints, 0.0) / usual
