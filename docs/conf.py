@@ -15,6 +15,7 @@ copyright = "the anyk developers"
 release = tomllib.loads((HERE.parent / "pyproject.toml").read_text())["project"]["version"]
 
 extensions = [
+    "approximate_table",
     "code_tables",
     "command_reference",
     "fault_table",

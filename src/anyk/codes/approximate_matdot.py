@@ -64,7 +64,7 @@ def approximate_matdot(
     _check(call, inner, workers, needed, profile)
     noise = product_error(dtype)
     last = min(2 * inner - 1, workers)
-    score = partial(_graceful, noise=noise, last=last) if profile == "graceful" else partial(_rms, noise=noise)
+    score = partial(_graceful, noise=noise, last=last) if profile == "graceful" else partial(_tailed, noise=noise)
     best = ranked(
         candidates(inner, needed, workers, noise, geometric=profile == "graceful"),
         lambda count: random_sets(workers, needed, count, seed=1),
@@ -107,6 +107,14 @@ def _check(call: str, inner: int, workers: int, results: int, profile: str) -> N
 
 def _rms(candidate: Candidate, sets: Sets, *, noise: float) -> float:
     return float(np.sqrt(np.mean(candidate.errors(sets, noise) ** 2)))
+
+
+def _tailed(candidate: Candidate, sets: Sets, *, noise: float) -> float:
+    """Root mean square, and where sets are only a sample, half of it from the worst: errors have heavy tails."""
+    errors = candidate.errors(sets, noise)
+    mean = float(np.sqrt(np.mean(errors**2)))
+    sampled = comb(candidate.left.shape[1], sets.shape[1]) > len(sets)
+    return float(np.sqrt(mean * errors.max())) if sampled else mean
 
 
 def _graceful(candidate: Candidate, sets: Sets, *, noise: float, last: int) -> float:

@@ -1,0 +1,42 @@
+"""The manual's page on approximate answers, and the README's example: they run."""
+
+import re
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+
+
+def examples(page):
+    return "\n".join(re.findall(r"```python\n(.*?)```", (ROOT / page).read_text(), re.DOTALL))
+
+
+def test_the_examples_run(capsys):
+    found = {}
+    exec(examples("docs/approximate.md"), found)
+
+    assert "any 15 of 20 answers" in capsys.readouterr().out
+    assert found["product"].error <= 1e-3
+
+
+@pytest.mark.cluster
+def test_the_examples_of_the_readme_run():
+    found = {}
+    # smaller, so that the test is quick: the shapes are not what the page is about
+    exec(examples("README.md").replace("2000", "200").replace("1600", "160").replace("1200", "120"), found)
+
+    assert found["y"].shape == (200, 120)
+    assert found["C"].error <= 1e-6
+
+
+def test_the_table_holds_what_the_codes_promise(monkeypatch):
+    pytest.importorskip("sphinx")
+    monkeypatch.syspath_prepend(ROOT / "docs/_ext")
+    table = __import__("approximate_table")
+    monkeypatch.delitem(sys.modules, "approximate_table")
+    _, *rows = table.rows([(4, 8)])
+
+    assert [row[2] for row in rows] == ["4", "5", "6", "7"]
+    assert all(float(row[3].split()[0]) < 1e-3 for row in rows)
