@@ -134,6 +134,9 @@ def test_the_description_says_what_a_worker_holds():
     text = anyk.codes.generalized_polydot(2, 2, 2, 12).describe()
     assert "any 9 of 12 answers give the product" in text
     assert "1/4 of A, 1/4 of B, 1/8 of the product's work" in text
+    assert "1/4 of C; 9 of them are 2.25 C" in text
+    assert "1.5 times the uncoded product" in text
+    assert "may be lost  3; located when wrong: 2 random, 1 adversarial" in text
     assert "complex (twice the memory" in CIRCLE.describe()
 
 
