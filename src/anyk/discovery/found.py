@@ -51,7 +51,8 @@ class State:
         right: present table of B.
         round: how often the search has begun anew.
         epoch: finished ones of this round.
-        began: length of the history when the round began.
+        level: how far the noise has fallen.
+        idle: epochs in a row that gained nothing.
         least: the least error of any round at the coarse noise; None: no round came so far.
     """
 
@@ -59,7 +60,8 @@ class State:
     right: NDArray[np.float64]
     round: int
     epoch: int
-    began: int
+    level: int
+    idle: int
     least: float | None
 
     @property

@@ -14,8 +14,8 @@ from anyk.discovery.goal import Goal
 from anyk.discovery.objective import Sets, errors
 from anyk.discovery.tables import Tables
 
-#: lambda at which a search begins, if it is larger than the one asked for; how often it begins there; how it falls.
-_COARSE, _COARSE_EPOCHS, _DECADES = 3e-4, 6, 0.8
+#: lambda at which a search begins, if it is larger than the one asked for, and by how many powers of ten it falls.
+_COARSE, _DECADES = 3e-4, 0.8
 
 #: Numbers in the Jacobian of all sets of an epoch.
 _JACOBIAN = 6e6
@@ -38,11 +38,11 @@ class Method:
     falls: bool = True
 
     def noises(self, goal: Goal) -> tuple[float, ...]:
-        """Lambda of every epoch; the last one stays."""
+        """Every lambda on the way."""
         if goal.noise >= _COARSE or not self.falls:
             return (goal.noise,)
         count = ceil(log10(_COARSE / goal.noise) / _DECADES)
-        return (*[_COARSE] * _COARSE_EPOCHS, *np.geomspace(_COARSE, goal.noise, count + 1)[1:-1].tolist(), goal.noise)
+        return (*np.geomspace(_COARSE, goal.noise, count + 1)[:-1].tolist(), goal.noise)
 
 
 def _alternating(

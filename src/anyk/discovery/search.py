@@ -32,8 +32,9 @@ _JUDGES, _SCORERS = 1_000, 2_000
 #: Random change of a given start, relative: a symmetric code may stand on a ridge.
 _JITTER = 0.02
 
-#: A round has settled when so many epochs in a row gain less than this.
-_PATIENCE, _GAIN = 3, 1e-3
+#: The noise falls, and at last the round ends, when so many epochs in a row gain less than this: one where every epoch
+#: sees all sets, more where each sees others.
+_PATIENCE, _GAIN = {True: 1, False: 3}, 3e-3
 
 #: A round is given up when at the coarse noise it is so many times worse than an earlier one.
 _HOPELESS = 1.2
@@ -128,6 +129,8 @@ class _Run:
         self._is_over, self._progress = is_over, progress
         self._judges = _sets(goal, _JUDGES, self._random(1))
         self._noises = method.noises(goal)
+        all_sets = comb(goal.workers, goal.results) <= min(method.sets(goal), _JUDGES)
+        self._patience = _PATIENCE[all_sets] + (len(_POWERS) - 1 if goal.objective != "rms" else 0)
         self.iterations = 0
         self.history: list[tuple[int, float]] = []
         self.best: Tables | None = None
@@ -136,14 +139,14 @@ class _Run:
     def begin(self, start: Tables | None) -> None:
         """From tables, which count as a find, or from random ones."""
         if start is None:
-            self._next_round(0)
+            self._next_round(0, None)
             return
         rng = self._random(0, 0)
         self._keep(unit(*start))
         self.history.append((0, self.error))
         left, right = rescaled(*unit(*start), self._goal.noise, self._noises[0])
         jittered = unit(*(each * (1 + _JITTER * rng.standard_normal(each.shape)) for each in (left, right)))
-        self.state = State(*jittered, round=0, epoch=0, began=0, least=None)
+        self.state = State(*jittered, round=0, epoch=0, level=0, idle=0, least=None)
 
     def resume(self, after: Discovery) -> None:
         """From where an earlier search stopped."""
@@ -156,8 +159,6 @@ class _Run:
             while True:
                 self._check()
                 self._epoch()
-                if self._has_settled():
-                    self._next_round(self.state.round + 1)
         except _Over:
             reason = "budget"
         except KeyboardInterrupt:
@@ -166,23 +167,36 @@ class _Run:
             self._judge()
         return reason
 
-    def _next_round(self, number: int) -> None:
+    def _next_round(self, number: int, least: float | None) -> None:
         cut = self._goal.partition
         tables = drawn(cut.rows, cut.inner, cut.cols, self._goal.workers, self._random(0, number))
-        least = self.state.least if number else None
-        self.state = State(*tables, round=number, epoch=0, began=len(self.history), least=least)
+        self.state = State(*tables, round=number, epoch=0, level=0, idle=0, least=least)
 
     def _epoch(self) -> None:
         state, noise = self.state, self._noise()
         sets = _sets(self._goal, self._method.sets(self._goal), self._random(2, state.round, state.epoch))
         power = 2.0 if self._goal.objective == "rms" else _POWERS[min(state.epoch, len(_POWERS) - 1)]
+        before = self._aim(state.tables, noise)
         left, right = self._method.epoch(*state.tables, sets, noise, power, self._method.steps, self._tick)
         self.state = replace(state, left=left, right=right)
         self._judge()
-        self.state = replace(self.state, epoch=state.epoch + 1)
-        if self._noise() != noise:
-            left, right = rescaled(left, right, noise, self._noise())
-            self.state = replace(self.state, left=left, right=right)
+        gained = before > (1 + _GAIN) * self._aim((left, right), noise)
+        self.state = replace(self.state, epoch=state.epoch + 1, idle=0 if gained else state.idle + 1)
+        if self.state.idle >= self._patience:
+            self._fall()
+
+    def _fall(self) -> None:
+        """To the next noise; from the last one, or from the first one without hope, to the next round."""
+        state, noise = self.state, self._noise()
+        if state.level == 0 and len(self._noises) > 1:
+            error = self._aim(state.tables, noise)
+            state = replace(state, least=error if state.least is None else min(error, state.least))
+            if state.least is not None and error > _HOPELESS * state.least:
+                return self._next_round(state.round + 1, state.least)
+        if state.level + 1 == len(self._noises):
+            return self._next_round(state.round + 1, state.least)
+        left, right = rescaled(*state.tables, noise, self._noises[state.level + 1])
+        self.state = replace(state, left=left, right=right, level=state.level + 1, idle=0)
 
     def _judge(self) -> None:
         """Judge the tables as they are at the noise that is asked for."""
@@ -210,20 +224,8 @@ class _Run:
         if self._is_over() or (self._budget is not None and self.iterations >= self._budget):
             raise _Over
 
-    def _has_settled(self) -> bool:
-        """Nothing gained in the last epochs at the final noise, or hopeless at the coarse one."""
-        state, coarse = self.state, self._noises.count(self._noises[0])
-        if state.epoch == coarse < len(self._noises):
-            error = self._aim(rescaled(*state.tables, self._noise(), self._noises[0]), self._noises[0])
-            least = error if state.least is None else min(error, state.least)
-            self.state = replace(state, least=least)
-            return error > _HOPELESS * least
-        ramp = max(len(self._noises), len(_POWERS) if self._goal.objective != "rms" else 0)
-        found = [error for _, error in self.history[state.began :]]
-        return state.epoch >= ramp + _PATIENCE and min(found[:-_PATIENCE]) <= (1 + _GAIN) * min(found[-_PATIENCE:])
-
     def _noise(self) -> float:
-        return self._noises[min(self.state.epoch, len(self._noises) - 1)]
+        return self._noises[self.state.level]
 
     def _random(self, *purpose: int) -> Generator:
         return np.random.default_rng([self._seed, *purpose])
