@@ -91,6 +91,7 @@ def as_json(product: Product, output: str | None, warnings: Sequence[str]) -> st
             "error_kind": product.error_kind,
             "reason": product.reason,
             "seconds": dict(product.seconds),
+            "peak_bytes": product.peak_bytes,
             "timeline": [asdict(stretch) for stretch in product.timeline()],
             "warnings": list(warnings),
         },

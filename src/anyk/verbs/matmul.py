@@ -21,6 +21,7 @@ from anyk.verbs.integers import exactly, roundable
 from anyk.verbs.judgement import judge
 from anyk.verbs.opened import opened_engine
 from anyk.verbs.operands import Operands, operands
+from anyk.verbs.peak import peak_memory
 from anyk.verbs.product import Product, nothing
 from anyk.verbs.run import Run, Settings
 
@@ -122,6 +123,14 @@ class _Call:
 
 
 def _product(a: Array, b: Array, shape: tuple[int, ...], call: _Call) -> Product:
+    with peak_memory() as peak:
+        product = _measured_product(a, b, shape, call)
+    product = replace(product, peak_bytes=peak[0] if peak else None)
+    judge(product, call.settings.code, call.tolerance)
+    return product
+
+
+def _measured_product(a: Array, b: Array, shape: tuple[int, ...], call: _Call) -> Product:
     began = perf_counter()
     probe = Probe.draw(a, b, call.rng) if call.verify else None
     probed = perf_counter()
@@ -133,9 +142,7 @@ def _product(a: Array, b: Array, shape: tuple[int, ...], call: _Call) -> Product
             call.settings, *blocks, (a.shape[0], b.shape[1]), a.dtype, probe, centre=centre, sample=sample
         ).finish(seconds)
     seconds = {**product.seconds, "total": perf_counter() - began}
-    product = replace(product, value=product.value.reshape(shape), seconds=seconds)
-    judge(product, call.settings.code, call.tolerance)
-    return product
+    return replace(product, value=product.value.reshape(shape), seconds=seconds)
 
 
 def _integer_product(given: Operands, call: _Call, *, choosy: bool) -> Product:

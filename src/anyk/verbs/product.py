@@ -48,6 +48,8 @@ class Product:
         seconds: wall time by phase: encode, collect, decode, measure, total.
         events: the job's story, step by step.
         code: the code used.
+        peak_bytes: largest resident memory of this process during the product, shared blocks included; None where the
+            system does not tell.
 
     >>> import numpy as np, anyk
     >>> product = anyk.matmul(np.eye(4), np.eye(4), anyk.codes.matdot(2, 4), engine="inline")
@@ -64,6 +66,7 @@ class Product:
     seconds: Mapping[str, float]
     code: Code | None
     events: tuple[Step, ...] = field(default=(), repr=False)
+    peak_bytes: int | None = None
 
     def __repr__(self) -> str:
         error = "not measured" if self.error is None else f"{self.error_kind} error {self.error:.1e}"
