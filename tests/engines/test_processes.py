@@ -887,3 +887,23 @@ def test_opening_and_closing_again_and_again_opens_no_more_files(rounds):
     gc.collect()
 
     assert files("/proc/self/fd") == before
+
+
+@pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning")
+@pytest.mark.parametrize("runs_already", [True, False])
+def test_an_interrupt_while_the_thread_starts_leaves_no_thread_and_no_files(monkeypatch, runs_already):
+    start = threading.Thread.start
+
+    def interrupted(thread):
+        if runs_already:
+            start(thread)
+        raise KeyboardInterrupt
+
+    gc.collect()
+    before = files("/proc/self/fd"), threading.active_count()
+    monkeypatch.setattr(threading.Thread, "start", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        ProcessEngine(1)
+    monkeypatch.undo()
+
+    until(lambda: gc.collect() >= 0 and (files("/proc/self/fd"), threading.active_count()) == before)

@@ -35,7 +35,7 @@ _log = logging.getLogger(__name__)
 
 
 class Keeper:
-    """The lanes, the zygote and the loop.
+    """The lanes, the zygote and the loop, which is not started yet.
 
     Args:
         workers: number of lanes to come; `hatch` them.

@@ -25,7 +25,7 @@ class _HasDescriptor(Protocol):
 
 
 class Loop:
-    """The thread and what it waits for. It starts at once and goes on until `stop`.
+    """The thread and what it waits for, from `start` until `stop`.
 
     Args:
         name: of the thread.
@@ -44,6 +44,9 @@ class Loop:
         self._selector.register(self._bell, selectors.EVENT_READ, self._hear_bell)
         self.is_stopping = False
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
+
+    def start(self) -> None:
+        """Start the thread. An interrupt can come when it runs already: whoever catches one calls `stop`."""
         self._thread.start()
 
     # --- from any thread ----------------------------------------------------------------------------------------------
@@ -83,7 +86,8 @@ class Loop:
     def join(self, seconds: float | None = None) -> None:
         """Wait until the thread has ended; in the thread itself that cannot be, and this returns at once."""
         if not self.is_inside():
-            self._thread.join(seconds)
+            with contextlib.suppress(RuntimeError):  # interrupted before it ran: if it ever does, it ends at once
+                self._thread.join(seconds)
 
     def is_inside(self) -> bool:
         """Whether the caller is the loop's thread, which must not wait for itself."""

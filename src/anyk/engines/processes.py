@@ -69,6 +69,7 @@ class ProcessEngine:
         # Not at exit: there the keepers' own hook also waits until all is gone.
         weakref.finalize(self, keeper.loop.stop).atexit = False
         try:
+            keeper.loop.start()
             for lane in keeper.loop.ask(lambda: [keeper.hatch(rank) for rank in range(workers)]):
                 _await_birth(lane)
         except BaseException:
