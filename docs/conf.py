@@ -18,6 +18,7 @@ extensions = [
     "approximate_table",
     "code_tables",
     "command_reference",
+    "discovery_table",
     "fault_table",
     "job_table",
     "myst_parser",
