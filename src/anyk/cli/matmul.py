@@ -13,6 +13,7 @@ from anyk.cli.code_options import CodeName, build, code_options, take
 from anyk.cli.commands import Examples
 from anyk.cli.progress import Progress
 from anyk.cli.report import as_json, report
+from anyk.cli.streaming import streamed
 from anyk.cli.streams import say, tell
 from anyk.code import Code
 from anyk.engines import Engine
@@ -28,6 +29,7 @@ _EXAMPLES = (
     "anyk matmul data.npz:A data.npz:B -o C.npz:C --workers 8 --stragglers 2 --timeout 60",
     "anyk matmul A.mtx B.mtx -o C.mtx --code polynomial --rows 2 --cols 2 --workers 6 --json",
     "anyk matmul A.npy B.npy --code matdot --inner 4 --workers 10 --faults slow-node --unit 0.5",
+    "anyk matmul A.npy B.npy -o C.npy --code approximate_matdot --inner 5 --workers 10 --stream --tolerance 1e-3",
 )
 
 
@@ -42,6 +44,9 @@ _EXAMPLES = (
 @click.option("--timeout", type=_SECONDS, metavar="SECONDS", help="Give up after this time.")
 @click.option("--deadline", type=_SECONDS, metavar="SECONDS", help="Take the best answer there is at this time.")
 @click.option("--tolerance", type=_SECONDS, metavar="ERROR", help="Take the earliest answer with this relative error.")
+@click.option(
+    "--stream", "is_stream", is_flag=True, help="Tell each better product as answers come, until --tolerance."
+)
 @click.option("--retries", type=click.IntRange(0), default=1, show_default=True, help="Repeats of a lost task.")
 @click.option("--faults", "model", metavar="PRESET[:…]", help=f"Injected faults: {', '.join(faults.PRESETS)}.")
 @click.option("--unit", type=_SECONDS, default=1.0, show_default=True, help="Seconds of a task time in --faults.")
@@ -101,6 +106,8 @@ def _multiplied(
 ) -> Product:
     needed = None if code is None else code.recovery_threshold
     with closing(_engine(code, options)) as engine, Progress(engine.clock.now, needed, quiet) as progress:
+        if options["is_stream"]:
+            return _streamed(left, right, code, engine, options, quiet, progress)
         return anyk.matmul(
             left,
             right,
@@ -115,6 +122,32 @@ def _multiplied(
             rng=options["seed"],
             watch=progress.see,
         )
+
+
+def _streamed(
+    left: files.Array,
+    right: files.Array,
+    code: Code | None,
+    engine: Engine,
+    options: dict[str, Any],
+    quiet: bool,
+    progress: Progress,
+) -> Product:
+    if options["deadline"] is not None:
+        raise InputError("`--stream` and `--deadline` exclude each other: a stream ends by itself. Use --timeout.")
+    return streamed(
+        left,
+        right,
+        code,
+        engine,
+        stragglers=options["stragglers"] or 0,
+        tolerance=options["tolerance"],
+        timeout=options["timeout"],
+        retries=options["retries"],
+        seed=options["seed"],
+        watch=progress.see,
+        quiet=quiet,
+    )
 
 
 def _engine(code: Code | None, options: dict[str, Any]) -> Engine:
