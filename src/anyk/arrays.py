@@ -24,6 +24,9 @@ _STRETCH = 10_000
 #: Products up to this many multiplications are computed by BLAS as they are, without rearranging the operands.
 _SMALL_OPERATIONS = 1_000_000
 
+#: Shorter rows are not worth a matrix product each.
+_LONG_ROW = 256
+
 #: Results with fewer entries are not worth loading SciPy's BLAS for.
 _LARGE = 1 << 17
 
@@ -66,6 +69,8 @@ def recombine(weights: Array, answers: Sequence[Array], grid: tuple[int, int], o
     factors = np.ascontiguousarray(weights, dtype=_factor_dtype(weights, dtype))
     if len(factors) == 1 and height * width >= _LARGE and _are_plain([out, *answers], factors):
         return _add_up(factors[0], answers, out)
+    if grid[1] > 1 and out.dtype == dtype == factors.dtype and _takes_rows(out, grid[1] * width):
+        return _row_by_row(factors.reshape(*grid, -1), answers, out)
     buffers = _Buffers(factors, dtype)
     for down, across in _tiles(height, width, buffers.bytes_per_entry):
         for answer, part in zip(answers, buffers.tile(down, across), strict=True):
@@ -154,12 +159,19 @@ class _Buffers:
         Complex tiles under real factors are treated as pairs of reals.
         """
         blocks, out = self._blocks, self._out[:, : self._blocks.shape[1]]
+        formed = out.reshape(-1, *self._shape)
         if np.iscomplexobj(blocks) and not np.iscomplexobj(self._factors):
-            real = blocks.real.dtype
-            np.matmul(self._factors, blocks.view(real), out=out.view(real))
-        else:
-            np.matmul(self._factors, blocks, out=out)
-        return out.reshape(-1, *self._shape)
+            blocks, out = blocks.view(self._factors.dtype), out.view(self._factors.dtype)
+        if len(blocks) == 1:  # nothing to add up
+            np.multiply(self._factors, blocks, out=out)
+            return formed
+        # In stretches so short that BLAS does not wake its threads: the workers need the cores.
+        stretch = _SMALL_OPERATIONS // max(1, self._factors.size)
+        stretch = stretch if stretch >= _LONG_ROW else max(1, blocks.shape[1])
+        for start in range(0, blocks.shape[1], stretch):
+            piece = slice(start, start + stretch)
+            np.matmul(self._factors, blocks[:, piece], out=out[:, piece])
+        return formed
 
 
 def _are_plain(arrays: Sequence[Array], factors: Array) -> bool:
@@ -188,6 +200,31 @@ def _add_up(factors: Array, answers: Sequence[Array], out: Array) -> None:
         np.multiply(first[1][start : start + length], first[0], out=total[start : start + length])
         for factor, answer in others:
             axpy(answer, total, length, factor, start, 1, start, 1)
+
+
+def _takes_rows(out: Array, width: int) -> bool:
+    """BLAS can write whole rows of ``out``, and they are as long as all blocks side by side."""
+    return out.shape[1] == width >= _LONG_ROW and out.strides[1] == out.itemsize
+
+
+def _row_by_row(factors: Array, answers: Sequence[Array], out: Array) -> None:
+    """`recombine` where products of small matrices can be formed in their final place.
+
+    A row of the result is ``cols`` pieces that stand one after the other: a small matrix of its own, the product of the
+    factors, shape (rows, cols, k), and the same row of every answer, gathered one below the other.
+    """
+    (height, width), (_, cols, count) = answers[0].shape, factors.shape
+    gathered = np.empty((0, count, 0), out.dtype)
+    for down, across in _tiles(height, width, 2 * count * out.itemsize):
+        size = _length(down), _length(across)
+        if not gathered.size:  # the first piece is the largest
+            gathered = np.empty((size[0], count, size[1]), out.dtype)
+        tile = gathered[: size[0], :, : size[1]]
+        for s, answer in enumerate(answers):
+            tile[:, s] = answer[down, across]
+        for i, factor in enumerate(factors):
+            place = out[_shift(down, i * height)]
+            np.matmul(factor, tile[: len(place)], out=place.reshape(-1, cols, width)[:, :, across])
 
 
 def _gather(matrix: Array, shift: Array | None, down: slice, across: slice, out: Array) -> None:

@@ -95,19 +95,21 @@ def test_combine_is_the_definition(grid, tasks, shape, dtype, layout, is_complex
     grid=st.tuples(counts, counts),
     answers=counts,
     block=st.tuples(st.integers(1, 6), st.integers(1, 6)),
-    crop=st.tuples(st.integers(0, 30), st.integers(0, 30)),
+    crop=st.tuples(st.integers(0, 30), st.just(0) | st.integers(0, 30)),
     dtype=st.sampled_from(DTYPES),
     layout=st.sampled_from(["contiguous", "Fortran", "strided", "reversed"]),
     buffer=buffers,
+    long_row=st.sampled_from([0, 1000]),
     seed=st.integers(0, 99),
 )
-def test_recombine_is_the_definition(grid, answers, block, crop, dtype, layout, buffer, seed):
+def test_recombine_is_the_definition(grid, answers, block, crop, dtype, layout, buffer, long_row, seed):
     weights = drawn(seed, (grid[0] * grid[1], answers), "float64")
     given_answers = [drawn(seed + 1 + s, block, dtype) for s in range(answers)]
     shape = max(0, grid[0] * block[0] - crop[0]), max(0, grid[1] * block[1] - crop[1])
     out = layouts(np.zeros(shape, dtype))[layout]
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(arrays, "_BUFFER_BYTES", buffer)
+        patched.setattr(arrays, "_LONG_ROW", long_row)
         recombine(weights, [layouts(answer)[layout] for answer in given_answers], grid, out)
 
     expected, size = recombined(weights, given_answers, grid, shape, dtype)
