@@ -193,7 +193,7 @@ def test_a_budget_of_no_iterations_gives_the_closed_form():
 
 
 def test_time_can_be_the_budget():
-    assert anyk.discover(**TASK, dtype="float32", budget="0.2s", rng=0).iterations > 0
+    assert anyk.discover(**TASK, dtype="float32", budget="1s", rng=0).iterations > 0
 
 
 def test_one_code_can_be_improved_by_hand():

@@ -82,6 +82,7 @@ class Discovery:
         method: how steps were made.
         start: where from.
         seed: of everything random.
+        found_in: the round the best comes from; 0 began with ``start``, later ones with random tables.
         iterations: done so far.
         reason: why it ended: ``"budget"`` or ``"interrupted"``.
         state: where the search would go on.
@@ -94,6 +95,7 @@ class Discovery:
     method: str
     start: str
     seed: int
+    found_in: int
     iterations: int
     reason: str
     state: State
@@ -132,6 +134,7 @@ class Discovery:
             "method": self.method,
             "start": self.start,
             "seed": self.seed,
+            "found_in": self.found_in,
             "iterations": self.iterations,
             "reason": self.reason,
         }
@@ -171,6 +174,7 @@ class Discovery:
             method=str(text["method"]),
             start=str(text["start"]),
             seed=int(text["seed"]),
+            found_in=int(text["found_in"]),
             iterations=int(text["iterations"]),
             reason=str(text["reason"]),
             state=State(left, right, **state),

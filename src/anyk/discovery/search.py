@@ -100,13 +100,16 @@ def search(
     reason = run.go()
     assert run.best is not None
     return Discovery(
-        code=_as_code(goal, *run.best, reference=f"found by search: {method} from {words}, seed {seed}"),
+        code=_as_code(
+            goal, *run.best, f"found by search: {method} from {words if not run.found_in else 'random tables'}"
+        ),
         goal=goal,
         score=scored(goal, *run.best, np.random.default_rng([seed, 3])),
         history=tuple(run.history),
         method=method,
         start=words,
         seed=seed,
+        found_in=run.found_in,
         iterations=run.iterations,
         reason=reason,
         state=run.state,
@@ -131,7 +134,7 @@ class _Run:
         self._noises = method.noises(goal)
         all_sets = comb(goal.workers, goal.results) <= min(method.sets(goal), _JUDGES)
         self._patience = _PATIENCE[all_sets] + (len(_POWERS) - 1 if goal.objective != "rms" else 0)
-        self.iterations = 0
+        self.iterations = self.found_in = 0
         self.history: list[tuple[int, float]] = []
         self.best: Tables | None = None
         self.error = inf
@@ -142,7 +145,7 @@ class _Run:
             self._next_round(0, None)
             return
         rng = self._random(0, 0)
-        self._keep(unit(*start))
+        self.best, self.error = unit(*start), self._aim(unit(*start), self._goal.noise)
         self.history.append((0, self.error))
         left, right = rescaled(*unit(*start), self._goal.noise, self._noises[0])
         jittered = unit(*(each * (1 + _JITTER * rng.standard_normal(each.shape)) for each in (left, right)))
@@ -150,7 +153,8 @@ class _Run:
 
     def resume(self, after: Discovery) -> None:
         """From where an earlier search stopped."""
-        self._keep((after.code.left, after.code.right))
+        self.best = after.code.left, after.code.right
+        self.error, self.found_in = self._aim(self.best, self._goal.noise), after.found_in
         self.state, self.history, self.iterations = after.state, list(after.history), after.iterations
 
     def go(self) -> str:
@@ -207,7 +211,7 @@ class _Run:
     def _keep(self, tables: Tables) -> float:
         error = self._aim(tables, self._goal.noise)
         if self.best is None or error < self.error:
-            self.best, self.error = tables, error
+            self.best, self.error, self.found_in = tables, error, self.state.round
         return error
 
     def _aim(self, tables: Tables, noise: float) -> float:

@@ -80,20 +80,17 @@ def discover(
         raise CodeError(f"method={method!r} is unknown. Use {either(METHODS)}.")
     after = Discovery.load(resume) if isinstance(resume, str | Path) else resume
     steps, seconds = _budget(budget)
-    ends = None if seconds is None else time.monotonic() + seconds
-    settings: dict[str, Any] = {
-        "method": method,
-        "budget": steps,
-        "is_over": lambda: ends is not None and time.monotonic() >= ends,
-        "progress": progress,
-    }
+    settings: dict[str, Any] = {"method": method, "budget": steps, "progress": progress}
     # the matrices are small: a second thread costs more than it does, and sums would depend on how many there are
     with threadpool_limits(1, user_api="blas"):
         if after is not None:
-            return search(_same(after, goal, method), seed=after.seed, after=after, **settings)
-        seed = rng if isinstance(rng, int) else int(np.random.default_rng(rng).integers(2**32))
-        words, tables = starting_tables(goal, start)
-        return search(goal, seed=seed, start=tables, words=words, **settings)
+            settings |= {"seed": _same(after, goal, method).seed, "after": after}
+        else:
+            words, tables = starting_tables(goal, start)
+            seed = rng if isinstance(rng, int) else int(np.random.default_rng(rng).integers(2**32))
+            settings |= {"seed": seed, "start": tables, "words": words}
+        ends = None if seconds is None else time.monotonic() + seconds
+        return search(goal, is_over=lambda: ends is not None and time.monotonic() >= ends, **settings)
 
 
 def _name(dtype: DTypeLike) -> str:
@@ -120,14 +117,14 @@ def _budget(budget: int | str) -> tuple[int | None, float | None]:
     return None, float(found[1]) * _UNITS[found[2]]
 
 
-def _same(after: Discovery, goal: Goal, method: str) -> Goal:
+def _same(after: Discovery, goal: Goal, method: str) -> Discovery:
     """A search goes on only for what it was begun."""
     if after.goal != goal or after.method != method:
         raise InputError(
             f"discover(resume=…): that search was for {after.goal.name} by method={after.method!r}, "
             f"not for {goal.name} by method={method!r}."
         )
-    return goal
+    return after
 
 
 def starting_tables(
