@@ -2,7 +2,7 @@
 
 from concurrent.futures import Future
 from dataclasses import dataclass
-from time import perf_counter, process_time
+from time import perf_counter
 from typing import Any
 
 import numpy as np
@@ -19,7 +19,7 @@ from anyk.engines.simulated import SimulatedEngine
 from anyk.faults import preset, seeded
 from anyk.job import Job, first_threshold
 from anyk.job.messages import Compute, Decoded
-from benchmarks.measure import Row, spread
+from benchmarks.measure import Contender, Row, in_turns, spread
 
 Array = NDArray[Any]
 
@@ -71,7 +71,7 @@ def run(tiny: bool) -> list[Row]:
     overheads = {scheme.name: _overhead(scheme, 100 if tiny else 2000) for scheme in compared}
     rows = []
     for name in names:
-        times = {scheme.name: np.array(_simulated(scheme, name, rounds)) for scheme in compared}
+        times = {scheme.name: np.array(_on_many_clusters(scheme, name, rounds)) for scheme in compared}
         rows += [_row(name, scheme, times, overheads) for scheme in compared]
     return [*rows, *_real(tiny)]
 
@@ -129,8 +129,8 @@ def _simulated(scheme: Scheme, name: str, rounds: int, seed: int = 0) -> list[fl
     code, model = scheme.code, preset(name, unit_seconds=scheme.task)
     # Models with a unit draw whole task times; the others slow the task itself down.
     task_seconds = 0.0 if hasattr(model, "unit_seconds") else scheme.task
-    times = []
-    with SimulatedEngine(code.workers, faults=seeded(model, seed), task_seconds=task_seconds, compute=False) as engine:
+    faults, times = seeded(model, seed), []
+    with SimulatedEngine(code.workers, faults=faults, task_seconds=task_seconds, compute=False) as engine:
         for _ in range(rounds):
             job = Job(
                 code.workers,
@@ -144,22 +144,33 @@ def _simulated(scheme: Scheme, name: str, rounds: int, seed: int = 0) -> list[fl
     return times
 
 
+def _on_many_clusters(scheme: Scheme, name: str, rounds: int) -> list[float]:
+    """The same on workers drawn anew now and then, for models in which some are slow for good."""
+    return [each for seed in range(20) for each in _simulated(scheme, name, rounds // 20, seed)]
+
+
 def _overhead(scheme: Scheme, size: int) -> float:
-    """Seconds the master spends on encoding and decoding (uncoded: on copying), warm, with one thread."""
+    """Processor seconds of the master for encoding and decoding; not coded, for plain copies. Warm, one thread."""
     A, B = np.random.default_rng(0).standard_normal((2, size, size))
     code, out = scheme.code, np.empty((size, size))
     left, right = code.encode(A, B)
-    tasks = range(code.workers) if code.name in ("uncoded", "replication") else range(code.recovery_threshold)
+    tasks = range(code.workers) if code.name == "uncoded" else range(code.recovery_threshold)
     answers, weights = {task: left[task] @ right[task] for task in tasks}, prepare(code, tasks)
-    spent = []
+    originals = [*left, *right, *answers.values()]
+    copies = [np.ones_like(block) for block in originals]
+
+    def coded() -> None:
+        combine(code.left, A, left)
+        combine(code.right, B, right)
+        weights.apply(answers, code.partition, out)
+
+    def copied() -> None:
+        for copy, original in zip(copies, originals, strict=True):
+            np.copyto(copy, original)
+
     with threadpool_limits(1):
-        for _ in range(5):
-            began = process_time()
-            combine(code.left, A, left)
-            combine(code.right, B, right)
-            weights.apply(answers, code.partition, out)
-            spent.append(process_time() - began)
-    return min(spent)
+        samples = in_turns({"": Contender(copied if code.name == "uncoded" else coded)}, turns=7)
+    return spread(sample.cpu for sample in samples[""])["median"]
 
 
 # --- on real processes ------------------------------------------------------------------------------------------------

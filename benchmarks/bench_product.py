@@ -54,7 +54,7 @@ def coded(tiny: bool) -> dict[str, Code]:
 
 def run(tiny: bool) -> list[Row]:
     """First everybody side by side, then a coded product phase by phase, then its memory, in a process of its own."""
-    sizes, turns = ((40,), 1) if tiny else ((256, 512, 1000, 2000), 7)
+    sizes, turns = ((40,), 1) if tiny else ((256, 512, 1000, 2000), 5)
     side_by_side = []
     with ExitStack() as opened:
         # An engine keeps the buffers of one kind of product, so every code is warm on an engine of its own.
