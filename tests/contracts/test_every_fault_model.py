@@ -14,6 +14,12 @@ def stops(fate):
     return fate.end == "stop"
 
 
+def is_wrong(fate):
+    return len(fate.corrupt) > 0
+
+
+WRONG = [Rate("answers wrongly", is_wrong, 0.1), Rate("crashes", crashes, 0.0)]
+
 # row -> what should happen how often; a row without an entry has no rate to check
 RATES = {
     "bimodal": [Rate("straggles", lambda fate: fate.delay_seconds == 8.0, 0.1)],
@@ -21,6 +27,15 @@ RATES = {
     "slow-nodes": [Rate("is slow", lambda fate: fate.slowdown == 2.5, 0.25)],
     "crash": [Rate("crashes", crashes, 0.05), Rate("stops", stops, 0.0)],
     "stop": [Rate("stops", stops, 0.05), Rate("crashes", crashes, 0.0)],
+    "bit-flip": WRONG,
+    "stuck-bit": WRONG,
+    "gaussian-error": WRONG,
+    "paper-error": WRONG,
+    "scaled": WRONG,
+    "zeros": WRONG,
+    "non-finite": WRONG,
+    "swapped-blocks": WRONG,
+    "low-rank": WRONG,
     "group-outage": [Rate("crashes", crashes, 0.25)],
     "combine": [Rate("crashes", crashes, 0.1), Rate("is late", lambda fate: fate.delay_seconds >= 4.0, 0.9 / 8)],
 }

@@ -7,8 +7,8 @@ import pytest
 
 from anyk.engines import work
 from anyk.engines.base import Cancelled
-from anyk.engines.work import checkpoint, multiply, nap, suffer, watching
-from anyk.faults.base import Fate
+from anyk.engines.work import checkpoint, multiply, nap, spoilt, suffer, watching
+from anyk.faults import Draw, Fate, Scaled, Stale
 
 
 def test_elsewhere_a_checkpoint_does_nothing():
@@ -75,3 +75,29 @@ def test_delay_and_slowdown_take_their_time():
     suffer(Fate(delay_seconds=0.05, slowdown=3.0), time.sleep, 0.02)
 
     assert time.monotonic() - start >= 0.05 + 3 * 0.02
+
+
+WRONG = Scaled(factor=2.0, ranks=(0,)).fate(Draw(0, 0, 0))
+
+
+def test_a_wrong_answer_is_returned_or_left_where_the_work_wrote_it():
+    a, b = np.eye(2), np.arange(4.0).reshape(2, 2)
+    out = np.empty((2, 2))
+
+    np.testing.assert_array_equal(suffer(WRONG, multiply, a, b), 2 * b)
+    assert suffer(WRONG, multiply, a, b, out) is None
+    np.testing.assert_array_equal(out, 2 * b)
+
+
+def test_what_is_no_array_cannot_be_spoilt():
+    assert suffer(WRONG, divmod, 7, 3) == (2, 1)
+    assert suffer(WRONG, lambda: None) is None
+
+
+def test_a_stale_answer_is_the_one_before_right_or_wrong():
+    model, memory = Stale(ranks=(0,), rounds=(1, 2)), {}
+    answers = [np.full(3, float(at)) for at in range(4)]
+
+    given = [spoilt(model.fate(Draw(0, at, 0)), answer, (), memory) for at, answer in enumerate(answers)]
+
+    assert [answer[0] for answer in given] == [0.0, 0.0, 1.0, 3.0]

@@ -3,6 +3,7 @@
 import itertools
 from dataclasses import dataclass, field
 
+import numpy as np
 import pytest
 
 from anyk.faults import Bimodal, Draw, Fate, GroupOutage, SlowNodes
@@ -43,6 +44,29 @@ class Impossible:
 
 
 @dataclass(frozen=True)
+class Meddling:
+    """Spoils answers in a way that cannot be."""
+
+    how: object = None
+
+    def fate(self, draw: Draw) -> Fate:
+        return Fate(corrupt=(self.how,))
+
+
+def shortened(answer, last):
+    return answer[1:]
+
+
+def in_place(answer, last):
+    answer *= 2
+    return answer
+
+
+def by_chance(answer, last):
+    return answer + np.random.default_rng().random()
+
+
+@dataclass(frozen=True)
 class Mumbling:
     """Has a repr that builds something else."""
 
@@ -77,6 +101,9 @@ def kit(model, **attributes):
         (Impossible((float("inf"),)), "test_every_fate_is_possible"),
         (Impossible((0.0, "explode")), "test_every_fate_is_possible"),
         (Impossible((0.0, "", 0.5)), "test_every_fate_is_possible"),
+        (Meddling(shortened), "test_a_corruption_keeps_the_form_of_an_answer"),
+        (Meddling(in_place), "test_a_corruption_keeps_the_form_of_an_answer"),
+        (Meddling(by_chance), "test_a_corruption_keeps_the_form_of_an_answer"),
         (Mumbling(2.0), "test_the_repr_builds_the_model_again"),
         (SlowNodes(fraction=0.25), "test_rounds_are_independent"),
         (GroupOutage(2, 0.25), "test_ranks_are_independent"),

@@ -18,6 +18,7 @@ from weakref import WeakValueDictionary
 import numpy as np
 
 from anyk.engines.base import Array, Cancelled, Caps, Inbox, Joined, Lost, News, Ref, WorkerLost
+from anyk.engines.work import spoilt
 from anyk.errors import ClusterError, InputError
 from anyk.faults.base import Fate, FateOf, seeded
 
@@ -88,6 +89,7 @@ class PumpedLane:
         self.rank, self.epoch, self.host = rank, epoch, engine.name
         self._engine = engine
         self._store: dict[str, Any] = {}
+        self._memory: dict[str, Array] = {}
         self._queue: deque[_Piece] = deque()
         self._in_hand: _Piece | None = None
         self._death: str | None = None
@@ -108,7 +110,7 @@ class PumpedLane:
     def submit(self, fn: Callable[..., T], /, *args: Any, out: str | None = None) -> Future[T]:
         """Run ``fn(*args)`` in this lane's turn."""
         fate = self._engine.fate(self.rank)
-        return self._enqueue(lambda: self._compute(fn, args, out), fate)
+        return self._enqueue(lambda: self._compute(fn, args, out, fate), fate)
 
     def fetch(self, key: str, /) -> Future[Array]:
         """The stored block itself."""
@@ -213,10 +215,11 @@ class PumpedLane:
         else:
             future.set_exception(error)
 
-    def _compute(self, fn: Callable[..., Any], args: tuple[Any, ...], out: str | None) -> Any:
+    def _compute(self, fn: Callable[..., Any], args: tuple[Any, ...], out: str | None, fate: Fate) -> Any:
         if not self._engine.computes:
             return None
-        result = fn(*[self._load(arg) if isinstance(arg, Ref) else arg for arg in args])
+        given = [self._load(arg) if isinstance(arg, Ref) else arg for arg in args]
+        result = spoilt(fate, fn(*given), given, self._memory)
         if out is None:
             return result
         self._store[out] = result

@@ -9,7 +9,7 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -111,6 +111,36 @@ def suffer(fate: "Fate", fn: Callable[..., T], *args: Any) -> T:
     start = time.monotonic()
     result = fn(*args)
     nap((fate.slowdown - 1.0) * (time.monotonic() - start))
+    return spoilt(fate, result, args, _memory)
+
+
+#: What this worker process remembers of its last answer, where a fate asks for it.
+_memory: dict[str, Array] = {}
+
+
+def spoilt(fate: "Fate", result: T, args: Sequence[Any], memory: dict[str, Array]) -> T:
+    """A piece of work's result after its fate's corruptions; the worker notices nothing.
+
+    Args:
+        fate: of the piece of work.
+        result: an array; or None, where the work wrote its answer into its last argument, which is then spoilt. Other
+            results stay as they are.
+        args: of the work.
+        memory: of this worker, kept from one piece of work to the next.
+    """
+    written = result is None and len(args) > 0
+    answer = args[-1] if written else result
+    if not fate.corrupt or not isinstance(answer, np.ndarray):
+        return result
+    last = memory.get("last")
+    if any(corruption.remembers for corruption in fate.corrupt):
+        memory["last"] = answer.copy()
+    wrong = answer
+    for corruption in fate.corrupt:
+        wrong = corruption(wrong, last)
+    if not written:
+        return wrong  # type: ignore[return-value]  # T is an array here
+    answer[...] = wrong
     return result
 
 

@@ -7,10 +7,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 
 from anyk.errors import InputError
-from anyk.faults.base import Draw, Fate, FateOf, FaultModel, seeded
+from anyk.faults.base import Corruption, Draw, Fate, FateOf, FaultModel, seeded
 from anyk.faults.bimodal import Bimodal
 from anyk.faults.bursts import Bursts
 from anyk.faults.combine import Combined, combine
+from anyk.faults.corruption import Corrupting
 from anyk.faults.crash import Crash
 from anyk.faults.group_outage import GroupOutage
 from anyk.faults.log_normal import LogNormal
@@ -19,27 +20,42 @@ from anyk.faults.shifted_exponential import ShiftedExponential
 from anyk.faults.slow_nodes import SlowNodes
 from anyk.faults.stop import Stop
 from anyk.faults.trace import Trace
+from anyk.faults.wrong_bits import BitFlip, StuckBit
+from anyk.faults.wrong_blocks import LowRank, Stale, SwappedBlocks
+from anyk.faults.wrong_values import GaussianError, NonFinite, PaperError, Scaled, Zeros
 
 __all__ = [
     "FAULTS",
     "PRESETS",
     "Bimodal",
+    "BitFlip",
     "Bursts",
     "Combined",
+    "Corrupting",
+    "Corruption",
     "Crash",
     "Draw",
     "Family",
     "Fate",
     "FateOf",
     "FaultModel",
+    "GaussianError",
     "GroupOutage",
     "LogNormal",
+    "LowRank",
+    "NonFinite",
+    "PaperError",
     "Pareto",
     "Preset",
+    "Scaled",
     "ShiftedExponential",
     "SlowNodes",
+    "Stale",
     "Stop",
+    "StuckBit",
+    "SwappedBlocks",
     "Trace",
+    "Zeros",
     "combine",
     "preset",
     "seeded",
@@ -75,6 +91,16 @@ FAULTS: Mapping[str, Family] = {
     "crash": Family(Crash, "workers die", Crash(probability=0.05, after_seconds=0.5)),
     "stop": Family(Stop, "workers fall silent", Stop(probability=0.05, after_seconds=0.5)),
     "group-outage": Family(GroupOutage, "a host goes down with all its workers", GroupOutage(2, 0.25), ("ranks",)),
+    "bit-flip": Family(BitFlip, "bits of an answer are flipped", BitFlip(flips=2, probability=0.1)),
+    "stuck-bit": Family(StuckBit, "a bit of every number is stuck", StuckBit(bit=12, probability=0.1)),
+    "gaussian-error": Family(GaussianError, "noise on an answer", GaussianError(size=0.01, probability=0.1)),
+    "paper-error": Family(PaperError, "0.5 % of the numbers off by up to 5", PaperError(probability=0.1)),
+    "scaled": Family(Scaled, "an answer times a factor", Scaled(factor=-1.0, probability=0.1)),
+    "zeros": Family(Zeros, "an answer of zeros", Zeros(probability=0.1)),
+    "non-finite": Family(NonFinite, "NaN or infinity in an answer", NonFinite(value="inf", probability=0.1)),
+    "swapped-blocks": Family(SwappedBlocks, "parts of an answer change places", SwappedBlocks(probability=0.1)),
+    "stale": Family(Stale, "the answer to the product before", Stale(probability=0.1)),
+    "low-rank": Family(LowRank, "wrong answers with one cause", LowRank(rank=1, probability=0.1)),
     "combine": Family(Combined, "several of these at once", combine(Pareto(shape=1.5), Crash(probability=0.1))),
 }
 

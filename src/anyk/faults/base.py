@@ -6,10 +6,11 @@ injection into real workers (in real time), and because every number comes from 
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol
 
 import numpy as np
 from numpy.random import Generator
+from numpy.typing import NDArray
 
 
 @dataclass(frozen=True)
@@ -38,6 +39,23 @@ class Draw:
         """A generator that stays the same for the whole run: for machines that are slow for good."""
         return np.random.default_rng([self.seed, 3])
 
+    def harm(self) -> Generator:
+        """A generator for how an answer is spoilt, apart from ``own``, which says whether."""
+        return np.random.default_rng([self.seed, 5, self.round, self.rank])
+
+
+class Corruption(Protocol):
+    """How one answer comes out wrong without notice: a frozen value that travels to the worker and is applied there."""
+
+    @property
+    def remembers(self) -> bool:
+        """Whether it needs the worker's last answer; engines then keep a copy of each."""
+        ...
+
+    def __call__(self, answer: NDArray[Any], last: NDArray[Any] | None) -> NDArray[Any]:
+        """The wrong answer, of the same shape and dtype; ``last`` is the worker's right answer before this one."""
+        ...
+
 
 @dataclass(frozen=True)
 class Fate:
@@ -48,11 +66,13 @@ class Fate:
         end: ``""`` it answers; ``"crash"`` the worker dies after the delay; ``"stop"`` it falls silent for good
             (SIGSTOP).
         slowdown: factor on the time of the work itself, at least 1; real workers sleep the difference.
+        corrupt: what befalls its answer, one after the other; the worker notices nothing.
     """
 
     delay_seconds: float = 0.0
     end: Literal["", "crash", "stop"] = ""
     slowdown: float = 1.0
+    corrupt: tuple[Corruption, ...] = ()
 
 
 class FaultModel(Protocol):
@@ -71,7 +91,7 @@ def seeded(model: FaultModel | None, seed: int) -> FateOf:
     """Bind a model to a run's seed.
 
     >>> seeded(None, 0)(0, 3)
-    Fate(delay_seconds=0.0, end='', slowdown=1.0)
+    Fate(delay_seconds=0.0, end='', slowdown=1.0, corrupt=())
     """
     if model is None:
         return lambda round, rank: Fate()

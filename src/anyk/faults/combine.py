@@ -15,8 +15,9 @@ MEMBERS = 4
 class Combined:
     """All members at once; `combine` makes it.
 
-    Delays add, slowdowns multiply, and of several ends the first in time happens (at equal times the first member's).
-    The time of an end counts from when the worker got the work; delays do not postpone it.
+    Delays add, slowdowns multiply, corruptions follow one another, and of several ends the first in time happens (at
+    equal times the first member's). The time of an end counts from when the worker got the work; delays do not postpone
+    it.
 
     Args:
         models: the members. Each draws from its own seed, derived from the run's seed and its position.
@@ -37,11 +38,12 @@ class Combined:
         """The members' fates, merged."""
         fates = [model.fate(_apart(draw, position)) for position, model in enumerate(self.models)]
         slowdown = float(np.prod([fate.slowdown for fate in fates]))
+        corrupt = tuple(corruption for fate in fates for corruption in fate.corrupt)
         ends = [fate for fate in fates if fate.end]
         if ends:
             first = min(ends, key=lambda fate: fate.delay_seconds)
-            return Fate(first.delay_seconds, first.end, slowdown)
-        return Fate(float(sum(fate.delay_seconds for fate in fates)), "", slowdown)
+            return Fate(first.delay_seconds, first.end, slowdown, corrupt)
+        return Fate(float(sum(fate.delay_seconds for fate in fates)), "", slowdown, corrupt)
 
 
 def combine(*models: FaultModel) -> FaultModel:
@@ -62,7 +64,8 @@ def combine(*models: FaultModel) -> FaultModel:
     >>> from anyk.faults import Crash, SlowNodes
     >>> both = combine(SlowNodes(ranks=(1,), factor=3.0), Crash(ranks=(2,)))
     >>> [both.fate(Draw(seed=0, round=0, rank=rank)) for rank in (1, 2)]  # doctest: +NORMALIZE_WHITESPACE
-    [Fate(delay_seconds=0.0, end='', slowdown=3.0), Fate(delay_seconds=0.0, end='crash', slowdown=1.0)]
+    [Fate(delay_seconds=0.0, end='', slowdown=3.0, corrupt=()),
+     Fate(delay_seconds=0.0, end='crash', slowdown=1.0, corrupt=())]
     """
     members: list[FaultModel] = []
     for model in models:

@@ -24,7 +24,7 @@ class Stop:
         InputError: a field outside these bounds.
 
     >>> Stop(ranks=(1,), after_seconds=0.5).fate(Draw(seed=0, round=0, rank=1))
-    Fate(delay_seconds=0.5, end='stop', slowdown=1.0)
+    Fate(delay_seconds=0.5, end='stop', slowdown=1.0, corrupt=())
     """
 
     probability: float = 0.0

@@ -109,9 +109,8 @@ def _verdict(evidence: Evidence, model: Model, found: Explanation | None) -> Loc
         return Located(broken, False, False, _failure(evidence, model), 1.0)
     wrong = tuple(tasks[~found.believed].tolist())
     chance = _chance(evidence, found)
-    named = f"tasks {', '.join(map(str, wrong))} are wrong" if wrong else "nobody is wrong"
     told = (
-        f"{named}: the other {count - len(wrong)} of {count} answers agree" if wrong else f"all {count} answers agree"
+        f"{_named(wrong)}: the other {count - len(wrong)} of {count} agree" if wrong else f"all {count} answers agree"
     )
     agreement = f"; probability of a false agreement {in_words(chance)}"
     if model == "adversarial":
@@ -124,6 +123,11 @@ def _verdict(evidence: Evidence, model: Model, found: Explanation | None) -> Loc
         f"; their errors depend on one another (rank {found.rank}), so this is the smallest explanation, not certain"
     )
     return Located(wrong, True, False, told + doubt + agreement, chance)
+
+
+def _named(wrong: tuple[int, ...]) -> str:
+    tasks = ", ".join(map(str, wrong))
+    return f"tasks {tasks} are wrong" if len(wrong) > 1 else f"task {tasks} is wrong"
 
 
 def _chance(evidence: Evidence, found: Explanation) -> float:

@@ -79,6 +79,20 @@ class FaultContract:
             assert 1 <= fate.slowdown < math.inf, f"{draw}: no slowdown can be {fate.slowdown}"
             assert fate.end in ("", "crash", "stop"), f"{draw}: no end is called {fate.end!r}"
 
+    def test_a_corruption_keeps_the_form_of_an_answer(self) -> None:
+        """A wrong answer has the shape and dtype of the right one, which is left alone; asked again, it is the same."""
+        model, rng = self.make(), np.random.default_rng(0)
+        for draw in _draws():
+            for corruption in model.fate(draw).corrupt:
+                for dtype in (np.float32, np.float64, np.complex64, np.complex128):
+                    answer, last = (rng.standard_normal((6, 5)).astype(dtype) for _ in range(2))
+                    before = answer.copy()
+                    wrong = corruption(answer, last)
+                    assert (wrong.shape, wrong.dtype) == (answer.shape, answer.dtype), f"{draw}: another form"
+                    assert (answer == before).all(), f"{draw}: the right answer itself was changed"
+                    copy = pickle.loads(pickle.dumps(corruption))
+                    np.testing.assert_array_equal(copy(answer, last), wrong, f"{draw}: another answer when asked again")
+
     def test_the_model_is_a_frozen_value(self) -> None:
         """A frozen dataclass: equal when made alike, hashable, unchangeable."""
         model = self.make()
@@ -145,12 +159,17 @@ def _draws() -> Iterator[Draw]:
 
 def _bad(pairs: Sequence[Sequence[Fate]]) -> Flags:
     """Which fates are worse than the median of all (where none is: as bad as it)."""
-    keys = np.array([[(fate.end != "", fate.delay_seconds, fate.slowdown) for fate in pair] for pair in pairs])
-    _, places = np.unique(keys.reshape(-1, 3), axis=0, return_inverse=True)
+    keys = np.array([[_badness(fate) for fate in pair] for pair in pairs])
+    _, places = np.unique(keys.reshape(-1, 4), axis=0, return_inverse=True)
     rank = places.reshape(keys.shape[:2])
     median = np.sort(rank, axis=None)[rank.size // 2]
     worse: Flags = rank > median
     return worse if worse.any() else np.equal(rank, median)
+
+
+def _badness(fate: Fate) -> tuple[bool, float, float, int]:
+    """What of a fate is compared, worst first."""
+    return fate.end != "", fate.delay_seconds, fate.slowdown, len(fate.corrupt)
 
 
 def _refuses_change(model: FaultModel, field: str) -> bool:
