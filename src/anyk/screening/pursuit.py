@@ -81,20 +81,21 @@ def pursue(evidence: Evidence) -> Explanation | None:
 def explain(evidence: Evidence, believed: Flags) -> Explanation | None:
     """Take back whoever agrees with the believed, and work out the errors of the others; None if they disagree."""
     believed = believed.copy()
-    if not evidence.syndrome(believed).agrees:
+    agreed = evidence.syndrome(believed)
+    if not agreed.agrees:
         return None
     errors, limits = [], []
     for suspect in np.flatnonzero(evidence.finite & ~believed):
         believed[suspect] = True
         seen = evidence.syndrome(believed)
         if seen.agrees:
+            agreed = seen
             continue
         believed[suspect] = False
         row = seen.checks[suspect]
         size = float(np.linalg.norm(row))
         errors.append(row.conj() @ seen.words / size**2 * seen.units)
         limits.append(seen.limit / size * seen.units)
-    agreed = evidence.syndrome(believed)
     shape = len(errors), evidence.words
     return Explanation(
         believed,

@@ -14,6 +14,7 @@ is thrown out.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -79,10 +80,11 @@ class Syndrome:
     limit: float
     units: NDArray[np.float64]
 
-    @property
+    @cached_property
     def loudness(self) -> NDArray[np.float64]:
         """Norm of each word's syndrome, shape (W,)."""
-        loud: NDArray[np.float64] = np.sqrt((self.words.real**2 + self.words.imag**2).sum(axis=0))
+        parts = (self.words.real, self.words.imag) if np.iscomplexobj(self.words) else (self.words,)
+        loud: NDArray[np.float64] = np.sqrt(sum(np.einsum("cw,cw->w", part, part) for part in parts))
         return loud
 
     @property
@@ -144,6 +146,12 @@ class Evidence:
         """How many words there are."""
         return int(self.prints.shape[1] * self.prints.shape[2])
 
+    @cached_property
+    def _powers(self) -> NDArray[np.float64]:
+        """Mean square of each row of each fingerprint, shape (P, h)."""
+        powers: NDArray[np.float64] = (self.prints.real**2 + self.prints.imag**2).mean(axis=2)
+        return powers
+
     def syndrome(self, believed: Flags) -> Syndrome:
         """What the believed answers say of one another.
 
@@ -163,7 +171,7 @@ class Evidence:
 
     def _units(self, believed: Flags) -> NDArray[np.float64]:
         """Rounding of each word, the same along a row, shape (W,)."""
-        squares = (self.prints.real**2 + self.prints.imag**2)[believed].mean(axis=(0, 2))
+        squares = self._powers[believed].mean(axis=0)
         units: NDArray[np.float64] = self.noise * np.sqrt(squares + squares.mean())
         return np.repeat(np.where(units > 0, units, 1.0), self.prints.shape[2])
 

@@ -8,8 +8,8 @@ word, s = H^T n, has c components of one unit each, so $|s| \le a(\sqrt c + \sqr
 
 $$\tau = a\left(\sqrt c + \sqrt{2 \ln(W / p)}\right), \qquad p = 10^{-9}.$$
 
-Measured, fingerprints included: a = 0.2 to 1.0 on random matrices with inner dimensions 4 to 65536, up to 2.4 on sparse,
-constant and badly scaled ones and on badly conditioned bases. `MARGIN` takes 4.
+Measured, fingerprints included: a = 0.2 to 1.0 on random matrices with inner dimensions 4 to 65536, up to 2.4 on
+sparse, constant and badly scaled ones and on badly conditioned bases. `MARGIN` takes 4.
 
 *False agreement.* d real numbers of a wrong answer's size s, in units, all fall below tau with probability
 $(\tau^2 / 2 s^2)^{d/2} / \Gamma(d/2 + 1)$: a Gaussian density times the volume of a ball.
