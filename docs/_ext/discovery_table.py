@@ -21,7 +21,7 @@ def found() -> Rows:
                 *(f"{number:.1e}" for number in (each.rms, each.median, each.worst)),
                 f"{each.closed_rms:.1e}",
                 f"{each.closed_worst:.1e}",
-                f"{each.gain:.1f}",
+                f"{each.gain:.2g}",
                 str(each.sets),
             )
             for each in archive().values()

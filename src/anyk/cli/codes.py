@@ -60,7 +60,7 @@ def _found(found: Iterable[Found]) -> Table:
         table.add_column(column, justify="right", no_wrap=True)
     for each in found:
         aim = each.closed_rms if each.objective == "rms" else each.closed_worst
-        table.add_row(each.name, f"{each.rms:.1e}", f"{each.worst:.1e}", f"{aim:.1e}", f"{each.gain:.1f}x")
+        table.add_row(each.name, f"{each.rms:.1e}", f"{each.worst:.1e}", f"{aim:.1e}", f"{each.gain:.2g}x")
     return table
 
 

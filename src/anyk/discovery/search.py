@@ -133,7 +133,7 @@ class _Run:
         self._judges = _sets(goal, _JUDGES, self._random(1))
         self._noises = method.noises(goal)
         all_sets = comb(goal.workers, goal.results) <= min(method.sets(goal), _JUDGES)
-        self._patience = _PATIENCE[all_sets] + (len(_POWERS) - 1 if goal.objective != "rms" else 0)
+        self._patience, self._powers = _PATIENCE[all_sets], (2.0,) if goal.objective == "rms" else _POWERS
         self.iterations = self.found_in = 0
         self.history: list[tuple[int, float]] = []
         self.best: Tables | None = None
@@ -179,14 +179,14 @@ class _Run:
     def _epoch(self) -> None:
         state, noise = self.state, self._noise()
         sets = _sets(self._goal, self._method.sets(self._goal), self._random(2, state.round, state.epoch))
-        power = 2.0 if self._goal.objective == "rms" else _POWERS[min(state.epoch, len(_POWERS) - 1)]
+        power = self._powers[min(state.epoch, len(self._powers) - 1)]
         before = self._aim(state.tables, noise)
         left, right = self._method.epoch(*state.tables, sets, noise, power, self._method.steps, self._tick)
         self.state = replace(state, left=left, right=right)
         self._judge()
         gained = before > (1 + _GAIN) * self._aim((left, right), noise)
         self.state = replace(self.state, epoch=state.epoch + 1, idle=0 if gained else state.idle + 1)
-        if self.state.idle >= self._patience:
+        if self.state.idle >= self._patience and self.state.epoch >= len(self._powers):
             self._fall()
 
     def _fall(self) -> None:
