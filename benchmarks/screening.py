@@ -25,6 +25,7 @@ from anyk.probes import Probe
 from anyk.screening import Evidence, columns_for, draw_columns
 from anyk.screening import locate as locate_in
 from anyk.screening.pursuit import pursue
+from anyk.verbs.screen import Screen, Screening
 from benchmarks.__main__ import table
 
 Array = NDArray[Any]
@@ -208,6 +209,11 @@ def cost(side: int = 2000) -> Iterator[list[str]]:
             given = answers | {task: 1.001 * answers[task] for task in range(count)}
             took = seconds(pursue, Evidence.of(code, given, drawn))
             yield _row(f"  verdict, {count} wrong", took, product, f"{spare - 1} wrong answers")
+        asked = Screening(spare, "checked", "random")
+        screen = Screen(asked, code, left, right, rng)
+        yield _row("  checked: what to expect", seconds(Screen, asked, code, left, right, rng), product, "")
+        took = seconds(_checked, screen, answers)
+        yield _row("  checked: all answers", took, product, f"{spare} wrong answers, also of liars")
     plain, c = seconds(np.matmul, a, b), a @ b
     yield _row("one plain product", plain, plain, "nothing")
     yield _row("  checksums (ABFT)", seconds(_checksums, a, b, c), plain, "one wrong entry: found and repaired")
@@ -218,6 +224,12 @@ def cost(side: int = 2000) -> Iterator[list[str]]:
 
 def _row(what: str, took: float, product: float, catches: str) -> list[str]:
     return [what, f"{1e3 * took:.1f}", f"{100 * took / product:.1f} %", catches]
+
+
+def _checked(screen: Screen, answers: Answers) -> object:
+    for task in answers:
+        screen.forget(task)
+    return screen.suspects(answers)
 
 
 def _checksums(a: Array, b: Array, c: Array) -> tuple[Array, Array]:

@@ -247,3 +247,14 @@ def test_completion_knows_the_families():
 
     assert "polynomial" in done.stdout
     assert "matdot" not in done.stdout
+
+
+def test_wrong_answers_are_thrown_out(run, matrices):
+    line = ("matmul", "A.npy", "B.npy", "--code", "matdot", "--inner", 2, "--workers", 9, *INLINE)
+    done = run(*line, "--wrong", 4, "--faults", "wrong-block:0.3", "--seed", 1, "--json")
+
+    told = json.loads(done.stdout)
+    assert done.exit_code == 0
+    assert told["wrong"]
+    assert told["error"] < 1e-12
+    assert run(*line, "--wrong", 1, "--stream").exit_code == 2

@@ -3,7 +3,7 @@ import pytest
 from anyk.errors import InputError
 from anyk.faults import PRESETS, Bimodal, Bursts, Crash, Draw, Fate, Pareto, SlowNodes, Trace, preset
 
-UNITLESS = {"none", "slow-node", "crash"}
+UNITLESS = {"none", "slow-node", "crash", "bit-flip", "wrong-block"}
 
 
 def example(name, file):

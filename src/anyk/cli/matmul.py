@@ -27,6 +27,7 @@ _EXAMPLES = (
     "anyk matmul A.npy B.npy -o C.npy --code matdot --inner 4 --workers 10",
     "anyk matmul A.npy B.npy -o C.npy --workers 10 --stragglers 3",
     "anyk matmul data.npz:A data.npz:B -o C.npz:C --workers 8 --stragglers 2 --timeout 60",
+    "anyk matmul A.npy B.npy --code matdot --inner 4 --workers 12 --wrong 2 --faults wrong-block",
     "anyk matmul A.mtx B.mtx -o C.mtx --code polynomial --rows 2 --cols 2 --workers 6 --json",
     "anyk matmul A.npy B.npy --code matdot --inner 4 --workers 10 --faults slow-node --unit 0.5",
     "anyk matmul A.npy B.npy -o C.npy --code approximate_matdot --inner 5 --workers 10 --stream --tolerance 1e-3",
@@ -40,6 +41,7 @@ _EXAMPLES = (
 @click.option("--code", type=CodeName(), help="A family (see `anyk codes`) or a saved code. Default: a simple rule.")
 @code_options
 @click.option("--stragglers", type=click.IntRange(0), help="Without --code: how many answers may be missing.")
+@click.option("--wrong", type=click.IntRange(0), default=0, help="How many answers may be wrong without notice.")
 @click.option("--engine", metavar="NAME[:N]", default="processes", show_default=True, help="Who computes.")
 @click.option("--timeout", type=_SECONDS, metavar="SECONDS", help="Give up after this time.")
 @click.option("--deadline", type=_SECONDS, metavar="SECONDS", help="Take the best answer there is at this time.")
@@ -107,6 +109,8 @@ def _multiplied(
     needed = None if code is None else code.recovery_threshold
     with closing(_engine(code, options)) as engine, Progress(engine.clock.now, needed, quiet) as progress:
         if options["is_stream"]:
+            if options["wrong"]:
+                raise InputError("`--wrong` throws wrong answers out before one product is formed. Leave out --stream.")
             return _streamed(left, right, code, engine, options, quiet, progress)
         return anyk.matmul(
             left,
@@ -114,6 +118,7 @@ def _multiplied(
             code,
             workers=options.get("workers"),
             stragglers=options["stragglers"] or 0,
+            wrong=options["wrong"],
             tolerance=options["tolerance"],
             engine=engine,
             stop=None if options["deadline"] is None else anyk.deadline(options["deadline"]),

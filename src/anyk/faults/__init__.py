@@ -151,6 +151,8 @@ PRESETS: Mapping[str, Preset] = {
         "uneven sequences in LLM training (ByteDance StragglerAnalysis traces)",
     ),
     "crash": Preset(Crash, {"probability": 0.01}, "a rate to set yourself: crash:0.05"),
+    "bit-flip": Preset(BitFlip, {"probability": 0.05}, "silent errors at a rate to set yourself: bit-flip:0.1"),
+    "wrong-block": Preset(GaussianError, {"probability": 0.05}, "whole answers wrong without notice: wrong-block:0.1"),
     "trace": Preset(Trace, {"source": None}, "a file of your own: trace:delays.csv"),
 }
 

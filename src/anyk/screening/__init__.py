@@ -54,6 +54,7 @@ def locate(
     rng: Generator,
     *,
     noise: float | None = None,
+    usual: float = 0.0,
 ) -> Located:
     """Find the wrong ones among some tasks' answers.
 
@@ -63,12 +64,13 @@ def locate(
         model: what errors may be like.
         rng: of the fingerprints.
         noise: relative error of one clean answer; default: rounding of its dtype.
+        usual: root mean square of a product of two blocks, where it is known (see `Evidence.of`).
     """
     if model not in ("random", "adversarial"):
         raise InputError(f"model={model!r} is unknown. Use 'random' or 'adversarial'.")
     width = next(iter(answers.values())).shape[1]
     correctable = len(answers) - code.recovery_threshold - 1
-    evidence = Evidence.of(code, answers, draw_columns(width, columns_for(correctable), rng), noise)
+    evidence = Evidence.of(code, answers, draw_columns(width, columns_for(correctable), rng), noise, usual)
     return _verdict(evidence, model, _explained(evidence, model, rng))
 
 

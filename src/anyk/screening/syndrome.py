@@ -112,6 +112,7 @@ class Evidence:
         finite: which answers are, shape (P,).
         noise: relative error of one clean answer (lambda).
         dtype: of the answers.
+        floor: size of a word that rounding is judged by at least, in the units of ``prints``.
     """
 
     code: Code
@@ -120,9 +121,17 @@ class Evidence:
     finite: Flags
     noise: float
     dtype: np.dtype[Any]
+    floor: float = 0.0
 
     @classmethod
-    def of(cls, code: Code, answers: Mapping[int, Array], columns: Array, noise: float | None = None) -> "Evidence":
+    def of(
+        cls,
+        code: Code,
+        answers: Mapping[int, Array],
+        columns: Array,
+        noise: float | None = None,
+        usual: float = 0.0,
+    ) -> "Evidence":
         """Take fingerprints: one pass over the answers.
 
         Args:
@@ -130,6 +139,8 @@ class Evidence:
             answers: task -> its answer, all of one shape (h, width).
             columns: Omega, shape (width, r).
             noise: relative error of one clean answer; default: rounding of the answers' dtype.
+            usual: root mean square of a product of two blocks, where the operands are known: products that cancel are
+                judged by it.
         """
         tasks = np.array(sorted(answers), dtype=np.intp)
         dtype = np.result_type(*(answer.dtype for answer in answers.values()))
@@ -138,8 +149,10 @@ class Evidence:
             taken = [times_few(answers[task].astype(few.dtype, copy=False), few) for task in tasks.tolist()]
             prints = np.stack(taken).astype(np.result_type(few.dtype, np.float64))
             prints /= code.answer_sizes[tasks][:, None, None]
-            finite, prints = _scaled(prints)
-        return cls(code, tasks, prints, finite, product_error(dtype) if noise is None else noise, dtype)
+            finite, unit = _finite(prints)
+            prints = np.where(finite[:, None, None], prints, 0.0) / unit
+        floor = usual * float(np.sqrt((columns**2).sum(axis=0).mean())) / unit
+        return cls(code, tasks, prints, finite, product_error(dtype) if noise is None else noise, dtype, floor)
 
     @property
     def words(self) -> int:
@@ -172,14 +185,13 @@ class Evidence:
     def _units(self, believed: Flags) -> NDArray[np.float64]:
         """Rounding of each word, the same along a row, shape (W,)."""
         squares = self._powers[believed].mean(axis=0)
-        units: NDArray[np.float64] = self.noise * np.sqrt(squares + squares.mean())
+        units: NDArray[np.float64] = self.noise * np.sqrt(squares + squares.mean() + self.floor**2)
         return np.repeat(np.where(units > 0, units, 1.0), self.prints.shape[2])
 
 
-def _scaled(prints: Array) -> tuple[Flags, Array]:
-    """Which fingerprints are finite, and all of them in units of the usual one, the others zero."""
+def _finite(prints: Array) -> tuple[Flags, float]:
+    """Which fingerprints are finite, and the size of the usual one."""
     sizes = abs(prints).max(axis=(1, 2), initial=0.0)
     known = sizes[np.isfinite(sizes) & (sizes > 0)]
     usual = float(np.median(known)) if known.size else 1.0
-    finite = np.isfinite(sizes) & (sizes < _ABSURD * usual)
-    return finite, np.where(finite[:, None, None], prints, 0.0) / usual
+    return np.isfinite(sizes) & (sizes < _ABSURD * usual), usual

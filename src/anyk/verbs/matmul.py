@@ -15,6 +15,7 @@ from anyk.engines.base import Engine
 from anyk.engines.drive import Watch
 from anyk.job import StopRule, deadline, first_threshold, until
 from anyk.probes import Probe
+from anyk.screening import Model
 from anyk.verbs.blocks import encoded
 from anyk.verbs.centering import Centre, sample_of
 from anyk.verbs.integers import exactly, roundable
@@ -24,6 +25,7 @@ from anyk.verbs.operands import Operands, operands
 from anyk.verbs.peak import peak_memory
 from anyk.verbs.product import Product, nothing
 from anyk.verbs.run import Run, Settings
+from anyk.verbs.screen import Kind, Screen, Screening
 
 Array = NDArray[Any]
 
@@ -35,6 +37,9 @@ def matmul(
     *,
     workers: int | None = None,
     stragglers: int = 0,
+    wrong: int = 0,
+    screen: Kind | None = None,
+    model: Model = "random",
     tolerance: float | None = None,
     engine: "str | Engine | None" = None,
     stop: StopRule | None = None,
@@ -57,6 +62,13 @@ def matmul(
         workers: number of tasks where no code is given; default: the engine's workers, or the machine's cores and the
             stragglers.
         stragglers: where no code is given: how many answers may be missing.
+        wrong: how many answers may be wrong without notice. So many more are awaited, the wrong ones found, thrown out,
+            and computed elsewhere where too few remain.
+        screen: how wrong answers are found: ``"checked"``: each one against the operands, whatever is wrong with how
+            many (about 4 % of the product); ``"syndrome"``: from the answers alone, as `locate`, which takes K + wrong
+            + 1 of them (K + 2 wrong in the adversarial model); ``"both"``. Default: ``"checked"`` where ``wrong`` is
+            given, for the operands are here; else nothing.
+        model: what wrong answers may be like, for ``"syndrome"``: ``"random"`` or ``"adversarial"``.
         tolerance: return at the earliest answer expected, and then measured, to be this good; warn if none was.
         engine: a name such as ``"processes"``, ``"processes:8"``, ``"inline"``, or an opened engine, which is left
             open.
@@ -95,15 +107,19 @@ def matmul(
     rng = np.random.default_rng(rng)
     if not (given.a.size and given.b.size):
         return nothing(given.shape, np.dtype(np.int64) if given.is_integer else given.a.dtype)
-    rule = stop or (first_threshold() if tolerance is None else until(tolerance))
-    with opened_engine(engine, code.workers if code else workers or _default_workers(stragglers)) as opened:
+    asked = Screening(wrong, screen or "checked", model) if wrong or screen else None
+    extra = asked.extra if asked else 0
+    rule = stop or (first_threshold(extra) if tolerance is None else until(tolerance))
+    with opened_engine(engine, code.workers if code else workers or _default_workers(stragglers + extra)) as opened:
         chosen = code or planning.choose(
-            given.a.shape, given.b.shape, workers=workers or len(opened.lanes), stragglers=stragglers
+            given.a.shape, given.b.shape, workers=workers or len(opened.lanes), stragglers=stragglers + extra
         )
+        if asked:
+            asked.check(chosen)
         centering = center and (not chosen.is_exact or isinstance(rule, deadline))
         fitting = fit and not chosen.is_exact
         call = _Call(
-            Settings(chosen, opened, rule, timeout, retries, watch), verify, centering, fitting, tolerance, rng
+            Settings(chosen, opened, rule, timeout, retries, watch), verify, centering, fitting, tolerance, rng, asked
         )
         if given.is_integer:
             return _integer_product(given, call, choosy=stop is None and tolerance is None)
@@ -120,6 +136,7 @@ class _Call:
     fitting: bool
     tolerance: float | None
     rng: Generator
+    asked: Screening | None
 
 
 def _product(a: Array, b: Array, shape: tuple[int, ...], call: _Call) -> Product:
@@ -138,8 +155,17 @@ def _measured_product(a: Array, b: Array, shape: tuple[int, ...], call: _Call) -
     sample = sample_of(a, b, call.settings.code, centre, call.rng) if call.fitting else None
     with encoded(call.settings.engine, call.settings.code, a, b, centre) as blocks:
         seconds = {"probe": probed - began, "encode": perf_counter() - probed}
+        left, right, _ = blocks
+        screen = Screen(call.asked, call.settings.code, left.arrays, right.arrays, call.rng) if call.asked else None
         product = Run(
-            call.settings, *blocks, (a.shape[0], b.shape[1]), a.dtype, probe, centre=centre, sample=sample
+            call.settings,
+            *blocks,
+            (a.shape[0], b.shape[1]),
+            a.dtype,
+            probe,
+            centre=centre,
+            sample=sample,
+            screen=screen,
         ).finish(seconds)
     seconds = {**product.seconds, "total": perf_counter() - began}
     return replace(product, value=product.value.reshape(shape), seconds=seconds)

@@ -21,6 +21,7 @@ from anyk.probes import Sample
 from anyk.verbs.blocks import Blocks
 from anyk.verbs.centering import Centre
 from anyk.verbs.product import Product
+from anyk.verbs.screen import Screen
 from anyk.verbs.sufficiency import Tables
 
 Array = NDArray[Any]
@@ -68,6 +69,7 @@ class Run:
         gauge: measures each decoding; None: the expected error is reported.
         centre: what encoding took out, or None.
         sample: what the weights are fitted to besides the code's tables, or None.
+        screen: looks for wrong answers before each decoding, or None.
         multiply: what a worker does with its two blocks and the buffer of its answer.
     """
 
@@ -83,18 +85,20 @@ class Run:
         *,
         centre: Centre | None = None,
         sample: Sample | None = None,
+        screen: Screen | None = None,
         multiply: Callable[..., Any] = multiply,
     ) -> None:
         self._settings, self._left, self._right, self._answers = settings, left, right, answers
-        self._sample = sample
+        self._sample, self._screen = sample, screen
         self._shape, self._dtype, self._gauge, self._centre, self._multiply = shape, dtype, gauge, centre, multiply
         self._job: Job | None = None
         self._futures: dict[int, Future[Any]] = {}
         self._strayed: set[int] = set()
+        self._wrong: set[int] = set()
         self._value = np.empty(0, dtype)
         self._tasks: tuple[int, ...] = ()
         self._error: float | None = None
-        self._seconds = {"decode": 0.0, "measure": 0.0}
+        self._seconds = {"decode": 0.0, "measure": 0.0} | ({"screen": 0.0} if screen else {})
 
     def finish(self, seconds: Mapping[str, float]) -> Product:
         """Drive the job to its end.
@@ -157,7 +161,10 @@ class Run:
         """What the last decoding gave, and the story so far."""
         kind, phases = "expected" if self._gauge is None else "measured", {**seconds, **self._seconds}
         reason, events = ("", ()) if self._job is None else (self._job.reason, tuple(self._job.story()))
-        return Product(self._value, self._tasks, (), self._error, kind, reason, phases, self._settings.code, events)
+        if self._screen is not None:
+            reason = f"{reason}; {self._screen.words}"
+        wrong = tuple(sorted(self._wrong))
+        return Product(self._value, self._tasks, wrong, self._error, kind, reason, phases, self._settings.code, events)
 
     def start(self, compute: Compute, lane: Lane) -> "Future[Any]":
         """Bring the task's blocks to this lane and submit its product, into shared memory where there is some."""
@@ -167,14 +174,18 @@ class Run:
             blocks.append(self._answers.bring(task, lane))
             if lane is not self._answers.home(task):
                 self._strayed.add(task)
+        if self._screen is not None:
+            self._screen.forget(task)
         self._futures[task] = lane.submit(self._multiply, *blocks)
         return self._futures[task]
 
-    def decode(self, tasks: tuple[int, ...]) -> Decoded:
-        """Form the product from these answers, in an array of its own, and measure it."""
+    def decode(self, tasks: tuple[int, ...]) -> Decoded | Suspected:
+        """Form the product from these answers, in an array of its own, and measure it; unless some are wrong."""
+        answers = {task: self._answer(task) for task in tasks}
+        if self._screen is not None and (suspected := self._suspected(self._screen, answers)):
+            return suspected
         began = perf_counter()
         self._tasks, self._value = tasks, np.empty(self._shape, self._dtype)
-        answers = {task: self._answer(task) for task in tasks}
         weights = prepare(self._settings.code, tasks, self._dtype)
         if self._sample is not None and self._sample.suffices(len(tasks)):
             weights = fitted(weights, self._settings.code, answers, self._sample)
@@ -186,6 +197,13 @@ class Run:
         self._seconds["decode"] += formed - began
         self._seconds["measure"] += perf_counter() - formed
         return Decoded(at=formed, error=None if self._gauge is None else self._error)
+
+    def _suspected(self, screen: Screen, answers: Mapping[int, Array]) -> Suspected | None:
+        began = perf_counter()
+        wrong = screen.suspects(answers)
+        self._wrong |= {*(wrong or ())}
+        self._seconds["screen"] += perf_counter() - began
+        return None if wrong == () else Suspected(wrong or (), at=perf_counter())
 
     def _answer(self, task: int) -> Array:
         answer: Array = self._answers.arrays[task] if self._answers.are_shared else self._futures[task].result()
