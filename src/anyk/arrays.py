@@ -104,6 +104,13 @@ def times_few(matrix: Array, columns: Array) -> Array:
     return out
 
 
+def norm(array: Array) -> float:
+    """Frobenius norm; like all kernels here it leaves BLAS' threads asleep."""
+    flat = array.ravel(order="K")
+    pieces = (flat[start : start + _STRETCH] for start in range(0, flat.size, _STRETCH))
+    return float(sum(np.vdot(piece, piece).real.item() for piece in pieces) ** 0.5)
+
+
 def working_dtype(*dtypes: DTypeLike) -> np.dtype[Any]:
     """The floating dtype products of these are computed in: half precision and integers are widened, the rest is kept.
 

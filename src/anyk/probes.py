@@ -16,7 +16,7 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
-from anyk.arrays import times_few
+from anyk.arrays import norm, times_few
 
 #: Columns of the default probe.
 COLUMNS = 6
@@ -120,11 +120,11 @@ def _norm(array: Array) -> float:
     """Frobenius norm, also where squares of the entries overflow or underflow."""
     limits = np.finfo(array.dtype)
     with np.errstate(over="ignore"):
-        plain = float(np.linalg.norm(array))
+        plain = norm(array)
     if np.sqrt(limits.tiny) / limits.eps < plain < np.inf:
         return plain
     largest = float(abs(array).max(initial=0.0))
-    return largest * float(np.linalg.norm(array / largest)) if 0 < largest < np.inf else largest
+    return largest * norm(array / largest) if 0 < largest < np.inf else largest
 
 
 @dataclass(frozen=True, eq=False)
@@ -193,7 +193,7 @@ class Sample:
 
 def _size(matrix: Array, means: Array | None) -> float:
     """Frobenius norm of a matrix, less its means along the other axis."""
-    whole = float(np.linalg.norm(matrix))
+    whole = norm(matrix)
     if means is None:
         return whole
     rest: float = max(0.0, whole**2 - float(np.linalg.norm(means)) ** 2 * matrix.size / means.size) ** 0.5

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from anyk import arrays
-from anyk.arrays import combine, recombine, times_few, working_dtype
+from anyk.arrays import combine, norm, recombine, times_few, working_dtype
 from anyk.partition import Partition
 
 DTYPES = ["float32", "float64", "complex64", "complex128"]
@@ -180,6 +180,21 @@ def test_few_columns_are_multiplied_in_panels(shape, few, dtype, layout, panel, 
 
     assert (product.shape, product.dtype) == ((shape[0], few), np.dtype(dtype))
     assert (abs(product - matrix @ columns) <= rounding(shape[1], dtype) * (abs(matrix) @ abs(columns))).all()
+
+
+@given(shape=st.tuples(sizes, sizes), dtype=st.sampled_from(DTYPES), seed=st.integers(0, 99))
+def test_the_norm_is_the_norm_of_any_layout(shape, dtype, seed):
+    matrix = drawn(seed, shape, dtype)
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(arrays, "_STRETCH", 7)
+        norms = [norm(each) for each in layouts(matrix).values()]
+
+    assert norms == pytest.approx([np.linalg.norm(matrix)] * 4, rel=rounding(matrix.size, dtype))
+
+
+@pytest.mark.parametrize("odd", [np.nan, np.inf])
+def test_the_norm_of_what_is_not_finite_is_not(odd):
+    assert not np.isfinite(norm(np.array([1.0, odd])))
 
 
 def test_edges_are_padded_with_zeros_and_never_read():

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import ArrayLike, NDArray
 
-from anyk.arrays import recombine
+from anyk.arrays import norm, recombine
 from anyk.code import Code
 from anyk.codes import transposed
 from anyk.engines.base import Engine
@@ -82,8 +82,8 @@ class _Side:
     @cached_property
     def size(self) -> float:
         """Frobenius norm of the matrix, as the sketch has it."""
-        norm: float = np.linalg.norm(self.sketch.image).item() / len(self.sketch.image) ** 0.5
-        return norm
+        size: float = norm(self.sketch.image) / len(self.sketch.image) ** 0.5
+        return size
 
     def buffers(self, product: tuple[int, int]) -> dict[str, tuple[int, int]]:
         """The shapes of a task's operand and answer, for a product of this shape, under a name for the pair's shelf."""
@@ -259,8 +259,8 @@ class CodedMatrix:
 
 def _cancellation(size: float, B: Array, product: Array) -> float:
     """|A| |B| / |A B|, Frobenius norms; ``size`` is that of A."""
-    formed = float(np.linalg.norm(product))
-    return size * float(np.linalg.norm(B)) / formed if formed else 1.0
+    formed = norm(product)
+    return size * norm(B) / formed if formed else 1.0
 
 
 def _precision(resident: np.dtype[Any], given: np.dtype[Any]) -> np.dtype[Any]:
