@@ -23,6 +23,10 @@ Array = NDArray[Any]
 Pair = tuple[Array, Array]
 
 
+#: Whoever has not answered by then will not.
+PATIENCE_SECONDS = 60.0
+
+
 @dataclass(frozen=True)
 class Rival:
     """Whoever computes products, with its workers started and ready.
@@ -43,7 +47,7 @@ def futures_pool(workers: int) -> Iterator[Rival]:
 
         def answers(pairs: list[Pair], extra_seconds: float) -> list[Array]:
             pending = [pool.submit(block_product, *pair, extra_seconds) for pair in pairs]
-            return [future.result() for future in pending]
+            return [future.result(PATIENCE_SECONDS) for future in pending]
 
         answers(_warming(workers), 0.2)
         yield Rival(partial(_assembled, answers), lambda: [*(pool._processes or ())])  # listed only privately
@@ -54,7 +58,7 @@ def joblib_pool(workers: int) -> Iterator[Rival]:
     """joblib with its default backend, loky, which maps large operands into memory."""
     from joblib import Parallel, delayed, parallel_config
 
-    with parallel_config("loky", inner_max_num_threads=1), Parallel(workers) as parallel:
+    with parallel_config("loky", inner_max_num_threads=1), Parallel(workers, timeout=PATIENCE_SECONDS) as parallel:
 
         def answers(pairs: list[Pair], extra_seconds: float) -> list[Array]:
             found: list[Array] = parallel(delayed(block_product)(*pair, extra_seconds) for pair in pairs)
