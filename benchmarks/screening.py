@@ -81,8 +81,9 @@ def outcome(code: Code, answers: Answers, given: Answers, model: str, rng: Gener
         return "declared"
     kept = [task for task in given if task not in located.wrong]
     weights, _ = code.solve(kept, given[0].dtype)
+    weights = weights.astype(np.result_type(weights, given[0], np.float64))
     formed, right = (
-        weights @ np.array([each[task].ravel() for task in kept]).astype(np.float64) for each in (given, answers)
+        weights @ np.array([each[task].ravel() for task in kept]).astype(weights.dtype) for each in (given, answers)
     )
     error = np.linalg.norm(formed - right) / np.linalg.norm(right)
     return "right" if error < 100 * code.expected_error(kept, given[0].dtype) else "silent"
@@ -246,9 +247,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("tables", nargs="*", default=["found", "conspiracies", "clean", "smallest", "cost"])
     parser.add_argument("--trials", type=int, default=1000, help="in each cell")
     parser.add_argument("--words", type=int, default=1_000_000, help="right words")
+    parser.add_argument("--least", type=int, default=8, help="smallest number of workers")
     parser.add_argument("--most", type=int, default=40, help="largest number of workers")
     chosen = parser.parse_args(arguments)
-    sizes = [size for size in SIZES if size[0] <= chosen.most]
+    sizes = [size for size in SIZES if chosen.least <= size[0] <= chosen.most]
     made = {
         "found": lambda: found(chosen.trials, sizes),
         "conspiracies": lambda: conspiracies(chosen.trials, sizes),

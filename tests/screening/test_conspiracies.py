@@ -66,12 +66,28 @@ def test_errors_with_one_cause_are_named_without_a_certificate_as_far_as_that_is
         assert exhaustive(code, answers, 3, rng) == [wrong]
 
 
-def test_more_errors_with_one_cause_than_are_unique_are_declared():
+def test_more_errors_with_one_cause_than_are_unique_are_never_certified_nor_silently_wrong():
     rng = np.random.default_rng(3)
     code = anyk.codes.mds(6, 12)
-    for _ in range(5):
-        answers = one_direction(clean(code, rng), None, some(code, 5, rng), rng)
-        assert not anyk.locate(code, answers, rng=rng).found
+    for _ in range(8):
+        wrong = some(code, 5, rng)
+        located = anyk.locate(code, one_direction(clean(code, rng), None, wrong, rng), rng=rng)
+
+        assert not located.certified
+        assert located.wrong == (wrong if located.found else ())
+
+
+def test_two_errors_in_the_same_entry_are_named_though_they_depend_on_one_another():
+    rng = np.random.default_rng(4)
+    code = anyk.codes.mds(6, 12)
+    answers = clean(code, rng)
+    for task, row in ((1, 2), (4, 2), (5, 0), (6, 7), (9, 4)):
+        answers[task][row, 3] += rng.standard_normal()
+
+    located = anyk.locate(code, answers, rng=rng)
+
+    assert (located.wrong, located.found, located.certified) == ((1, 4, 5, 6, 9), True, False)
+    assert "rank 4" in located.reason
 
 
 def test_the_locator_alone_knows_at_any_size():

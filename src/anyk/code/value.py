@@ -264,7 +264,7 @@ class Code:
         """
         if model not in ("random", "adversarial"):
             raise InputError(f"model={model!r} is unknown. Use 'random' or 'adversarial'.")
-        spare = answers - self.exact_threshold
+        spare = answers - self.recovery_threshold
         return max(0, spare - 1 if model == "random" else spare // 2)
 
     # --- encoding -----------------------------------------------------------------------------------------------------

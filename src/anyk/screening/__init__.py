@@ -20,6 +20,9 @@ __all__ = ["Evidence", "Located", "Model", "columns_for", "draw_columns", "locat
 #: Errors independent of one another, or of workers who may conspire.
 Model = Literal["random", "adversarial"]
 
+#: Errors that depend on one another are believed if the others agree by chance only this rarely.
+_CHANCE = 1e-9
+
 #: Limit on the sets drawn in search of a conspiracy.
 _DRAWS: Mapping[str, int] = {"random": 5_000, "adversarial": 100_000}
 
@@ -30,11 +33,10 @@ class Located:
 
     Args:
         wrong: tasks whose answers are wrong, ascending; where ``found`` is False only those that are not finite.
-        found: the other answers agree with one another, each of them takes part in a check, and no smaller set of wrong
-            answers explains what came. False: a declared failure, nobody else can be named, and no product should be
-            formed.
-        certified: the promise of the model holds. ``"random"``: the errors are as many as they are independent;
-            ``"adversarial"``: they are at most half as many as there are spare answers.
+        found: the other answers agree with one another, each of them takes part in a check, and the model excludes any
+            other explanation. False: a declared failure, nobody else can be named, and no product should be formed.
+        certified: what the model assumes shows in the answers. ``"random"``: the errors are as many as they are
+            independent; ``"adversarial"``: they are at most half as many as there are spare answers.
         reason: why, in words.
         false_agreement: probability that a set of answers this large agrees though a wrong one is among them whose
             error is independent of the others' and as large as the answers; 1 where nothing is checked.
@@ -96,12 +98,21 @@ def _spare(evidence: Evidence) -> int:
 
 
 def _is_vouched_for(evidence: Evidence, model: Model, found: Explanation) -> bool:
-    """No other set of so few wrong answers can explain the syndromes (the last: |T| < (spark - 1 + rank) / 2)."""
+    """The model excludes every other explanation.
+
+    Adversarial: two explanations of at most half the spare answers would be two codewords too near to one another.
+    Random: answers that agree are all right but for chance, however the errors of the others depend on one another.
+    """
     if not found.everyone_is_seen:
         return False
     if model == "adversarial":
         return found.count <= _spare(evidence) // 2
-    return found.rank == found.count or found.count <= (_spare(evidence) + found.rank - 1) // 2
+    return found.rank == found.count or _is_unique(evidence, found) or _chance(evidence, found) < _CHANCE
+
+
+def _is_unique(evidence: Evidence, found: Explanation) -> bool:
+    """No other set of so few wrong answers explains the syndromes: |T| < (spark - 1 + rank) / 2."""
+    return found.count <= (_spare(evidence) + found.rank - 1) // 2
 
 
 def _verdict(evidence: Evidence, model: Model, found: Explanation | None) -> Located:
