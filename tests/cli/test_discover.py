@@ -17,7 +17,7 @@ def test_a_found_code_is_written_and_can_be_used(run, tmp_path):
 
     assert done.exit_code == 0, done.output
     assert "any 4 of 5" in done.stdout
-    assert f"--code {path}" in " ".join(done.stdout.split())
+    assert f"--code{path}" in "".join(done.stdout.split())  # long paths are broken where the line ends
     assert anyk.codes.load(path).recovery_threshold == 4
     assert run("show", path).exit_code == 0
 

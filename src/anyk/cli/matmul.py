@@ -30,7 +30,7 @@ _EXAMPLES = (
     "anyk matmul A.npy B.npy --code matdot --inner 4 --workers 12 --wrong 2 --faults wrong-block",
     "anyk matmul A.mtx B.mtx -o C.mtx --code polynomial --rows 2 --cols 2 --workers 6 --json",
     "anyk matmul A.npy B.npy --code matdot --inner 4 --workers 10 --faults slow-node --unit 0.5",
-    "anyk matmul A.npy B.npy -o C.npy --code approximate_matdot --inner 5 --workers 10 --stream --tolerance 1e-3",
+    "anyk matmul A.npy B.npy --code approximate_matdot --inner 5 --workers 10 --stream --tolerance 0.01",
 )
 
 
