@@ -147,7 +147,7 @@ def _report(found: Discovery, output: str | None) -> Group:
     score, first = found.score, found.history[0][1]
     table = Table.grid(padding=(0, 2))
     table.add_column(style="dim", no_wrap=True)
-    table.add_column()
+    table.add_column(overflow="fold")
     sets = f"all {score.sets} survivor sets" if score.all_sets else f"{score.sets} fresh survivor sets"
     for name, text in (
         (

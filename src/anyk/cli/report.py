@@ -31,7 +31,7 @@ def report(product: Product, output: str | None) -> RenderableType:
     ]
     table = Table.grid(padding=(0, 2))
     table.add_column(style="dim", no_wrap=True)
-    table.add_column()
+    table.add_column(overflow="fold")
     for name, text in rows:
         if text:
             table.add_row(f"  {name}", text)
