@@ -16,6 +16,7 @@ release = tomllib.loads((HERE.parent / "pyproject.toml").read_text())["project"]
 
 extensions = [
     "approximate_table",
+    "benchmark_table",
     "code_tables",
     "command_reference",
     "discovery_table",
