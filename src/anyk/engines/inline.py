@@ -21,7 +21,9 @@ class RealPace:
 
     def sleep_until(self, at: float) -> None:
         """Sleep what is left."""
-        time.sleep(max(0.0, at - time.monotonic()))
+        left = at - time.monotonic()
+        if left > 0:
+            time.sleep(left)
 
     def before(self, fate: Fate) -> float:
         """The delay alone: the work is done at its end."""

@@ -11,12 +11,14 @@ import socket
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future
+from functools import lru_cache
+from types import FunctionType
 from typing import Any, Literal, Protocol, TypeVar
 
 import numpy as np
 
 from anyk.engines import memory, work
-from anyk.engines.base import Array, WorkerLost
+from anyk.engines.base import Array, Ref, WorkerLost
 from anyk.engines.channel import Channel, Frame, Op, pack, unpack
 from anyk.engines.ledger import Ledger
 from anyk.engines.loop import Loop
@@ -128,7 +130,9 @@ class ProcessLane:
         if self._fate is not None and (fate := self._fate()) != Fate():
             message = work.suffer, (fate, fn, *args), out
         try:
-            return self._give(Op.RUN, message)
+            # other callables may change between two calls
+            is_plain = type(fn) is FunctionType and message[0] is fn and all(type(each) is Ref for each in args)
+            return self._post(_request(fn, args, out) if is_plain else pack(Op.RUN, 0, message))
         except AnykError:
             raise
         except Exception as error:  # whatever pickling the caller's objects raises
@@ -175,7 +179,9 @@ class ProcessLane:
     # --- sending, under the lock --------------------------------------------------------------------------------------
 
     def _give(self, op: Op, message: Any) -> Future[Any]:
-        frame = pack(op, 0, message)
+        return self._post(pack(op, 0, message))
+
+    def _post(self, frame: Frame) -> Future[Any]:
         future: Future[Any] = Future()
         with self._lock:
             if self._cause is None:
@@ -295,6 +301,12 @@ def settle(future: Future[Any], answer: Frame) -> None:
     raised, where = message
     raised.add_note(where)
     future.set_exception(raised)
+
+
+@lru_cache(maxsize=4096)
+def _request(fn: Callable[..., Any], args: tuple[Ref, ...], out: str | None) -> Frame:
+    """The message for work on stored blocks alone: the same for every product of a matrix that stays on the workers."""
+    return pack(Op.RUN, 0, (fn, args, out))
 
 
 def _name(fn: Callable[..., Any]) -> str:
