@@ -1,6 +1,7 @@
 """Do these answers decode? What a job asks of a code's tables."""
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from anyk.code import Code
@@ -19,10 +20,16 @@ class Tables:
 
     def sufficient(self, tasks: tuple[int, ...]) -> bool:
         """Whether these answers decode."""
-        return self.code.decodes(tasks, self.dtype)
+        return _decodes(self.code, tasks, self.dtype)
 
     @property
     def fewest(self) -> int:
         """No smaller set decodes: its tables could not span the blocks of A, of B, or of C."""
         cut = self.code.partition
         return max(cut.rows * cut.cols, cut.rows * cut.inner, cut.inner * cut.cols)
+
+
+@lru_cache(maxsize=4096)
+def _decodes(code: Code, tasks: tuple[int, ...], dtype: Any) -> bool:
+    """Remembered: the products of a matrix that stays on the workers come from the same few survivor sets."""
+    return code.decodes(tasks, dtype)
