@@ -27,6 +27,10 @@ _SMALL_OPERATIONS = 1_000_000
 #: Shorter rows are not worth a matrix product each.
 _LONG_ROW = 256
 
+#: Entries of one answer that are read before the next answer's turn: long, so that memory streams, and short enough for
+#: the sum to stay in the cache (15 answers of 2000 x 2000 float64: 28 ms, against 35 ms one stretch at a time).
+_RUN = 12 * _STRETCH
+
 #: Results with fewer entries are not worth loading SciPy's BLAS for.
 _LARGE = 1 << 17
 
@@ -200,11 +204,12 @@ def _add_up(factors: Array, answers: Sequence[Array], out: Array) -> None:
         total, *flat = (array.view(array.real.dtype) for array in (total, *flat))
     axpy = get_blas_funcs("axpy", (total,))
     first, *others = zip(factors.tolist(), flat, strict=True)
-    for start in range(0, total.size, _STRETCH):
-        length = min(_STRETCH, total.size - start)
-        np.multiply(first[1][start : start + length], first[0], out=total[start : start + length])
+    for begin in range(0, total.size, _RUN):
+        end = min(begin + _RUN, total.size)
+        np.multiply(first[1][begin:end], first[0], out=total[begin:end])
         for factor, answer in others:
-            axpy(answer, total, length, factor, start, 1, start, 1)
+            for start in range(begin, end, _STRETCH):
+                axpy(answer, total, min(_STRETCH, end - start), factor, start, 1, start, 1)
 
 
 def _takes_rows(out: Array, width: int) -> bool:
