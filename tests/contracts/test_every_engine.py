@@ -1,7 +1,5 @@
 """The contract of engines, on every row of the table."""
 
-from importlib.util import find_spec
-
 import pytest
 
 from anyk import engines
@@ -13,9 +11,7 @@ CLUSTERS = {"processes"}
 
 
 def row(name):
-    missing = find_spec(ENGINES[name].partition(":")[0]) is None
-    marks = [pytest.mark.skip(reason="not there yet")] if missing else []
-    return pytest.param(name, marks=[*marks, *([pytest.mark.cluster] if name in CLUSTERS else [])])
+    return pytest.param(name, marks=[pytest.mark.cluster] if name in CLUSTERS else [])
 
 
 @pytest.mark.parametrize("name", [row(name) for name in ENGINES])
