@@ -187,3 +187,28 @@ def test_decode_refuses_what_it_cannot_tell():
         anyk.decode(code, answers, wrong=2, model="adversarial")
     with pytest.raises(anyk.InputError, match="cannot be negative"):
         anyk.decode(code, answers, wrong=-1)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("dropped", [(), (1, 3, 6)], ids=["all answers", "one to spare"])
+def test_errors_larger_than_what_goes_unseen_show(dropped, dtype):
+    rng = np.random.default_rng(12)
+    code = anyk.codes.mds(4, 8)
+    answers = {task: answer for task, answer in clean(code, rng, dtype).items() if task not in dropped}
+    unseen = anyk.locate(code, answers, rng=rng).unseen
+    assert unseen < (1e-12 if dtype == "float64" else 1e-3)
+
+    for task in answers:
+        wrong = answers | {task: answers[task] * answers[task].dtype.type(1 + 10 * unseen)}
+        located = anyk.locate(code, wrong, rng=rng)
+        assert located.wrong == (task,) if not dropped else not located.found
+
+
+def test_answers_whose_errors_would_not_show_are_not_vouched_for():
+    rng = np.random.default_rng(13)
+    code = anyk.codes.mds(4, 8)
+    given = clean(code, rng)
+
+    assert anyk.locate(code, given, noise=1e-2, rng=rng).found
+    located = anyk.locate(code, given, noise=0.1, rng=rng)
+    assert (located.found, located.unseen) == (False, np.inf)

@@ -20,6 +20,9 @@ __all__ = ["Evidence", "Located", "Model", "columns_for", "draw_columns", "locat
 #: Errors independent of one another, or of workers who may conspire.
 Model = Literal["random", "adversarial"]
 
+#: Believed answers must show errors as large as the answers themselves.
+_UNSEEN = 1.0
+
 #: Errors that depend on one another are believed if the others agree by chance only this rarely.
 _CHANCE = 1e-9
 
@@ -33,13 +36,16 @@ class Located:
 
     Args:
         wrong: tasks whose answers are wrong, ascending; where ``found`` is False only those that are not finite.
-        found: the other answers agree with one another, each of them takes part in a check, and the model excludes any
+        found: the other answers agree with one another, an error of each of them would show, and the model excludes any
             other explanation. False: a declared failure, nobody else can be named, and no product should be formed.
         certified: what the model assumes shows in the answers. ``"random"``: the errors are as many as they are
             independent; ``"adversarial"``: they are at most half as many as there are spare answers.
         reason: why, in words.
         false_agreement: probability that a set of answers this large agrees though a wrong one is among them whose
             error is independent of the others' and as large as the answers; 1 where nothing is checked.
+        unseen: the largest error of one of the others, relative to the size of the answers in the same row, that would
+            not show: rounding, enlarged where the parity checks left hardly see an answer; inf where nothing is
+            checked.
     """
 
     wrong: tuple[int, ...]
@@ -47,6 +53,7 @@ class Located:
     certified: bool
     reason: str
     false_agreement: float
+    unseen: float
 
 
 def locate(
@@ -103,7 +110,7 @@ def _is_vouched_for(evidence: Evidence, model: Model, found: Explanation) -> boo
     Adversarial: two explanations of at most half the spare answers would be two codewords too near to one another.
     Random: answers that agree are all right but for chance, however the errors of the others depend on one another.
     """
-    if not found.everyone_is_seen:
+    if found.unseen > _UNSEEN:
         return False
     if model == "adversarial":
         return found.count <= _spare(evidence) // 2
@@ -119,23 +126,23 @@ def _verdict(evidence: Evidence, model: Model, found: Explanation | None) -> Loc
     tasks, broken = evidence.tasks, tuple(evidence.tasks[~evidence.finite].tolist())
     spare, count = _spare(evidence), len(tasks)
     if found is None:
-        return Located(broken, False, False, _failure(evidence, model), 1.0)
+        return Located(broken, False, False, _failure(evidence, model), 1.0, float("inf"))
     wrong = tuple(tasks[~found.believed].tolist())
     chance = _chance(evidence, found)
     told = (
         f"{_named(wrong)}: the other {count - len(wrong)} of {count} agree" if wrong else f"all {count} answers agree"
     )
-    agreement = f"; probability of a false agreement {in_words(chance)}"
+    agreement = f"; probability of a false agreement {in_words(chance)}, errors below {found.unseen:.0e} would not show"
     if model == "adversarial":
         promise = f"up to {spare // 2} wrong answers are found whatever they say"
-        return Located(wrong, True, True, f"{told}; {promise}{agreement}", chance)
+        return Located(wrong, True, True, f"{told}; {promise}{agreement}", chance, found.unseen)
     if found.rank == found.count:
         promise = f"; their errors are independent (rank {found.rank})" if found.count else ""
-        return Located(wrong, True, True, told + promise + agreement, chance)
+        return Located(wrong, True, True, told + promise + agreement, chance, found.unseen)
     doubt = (
         f"; their errors depend on one another (rank {found.rank}), so this is the smallest explanation, not certain"
     )
-    return Located(wrong, True, False, told + doubt + agreement, chance)
+    return Located(wrong, True, False, told + doubt + agreement, chance, found.unseen)
 
 
 def _named(wrong: tuple[int, ...]) -> str:

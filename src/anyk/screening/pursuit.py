@@ -54,9 +54,10 @@ class Explanation:
         return int((np.linalg.svd(triangle, compute_uv=False) > min(0.5, rounding)).sum())
 
     @property
-    def everyone_is_seen(self) -> bool:
-        """Each believed answer takes part in some check: one that does not could say anything."""
-        return bool((np.linalg.norm(self.syndrome.checks[self.believed], axis=1) > _HIDDEN).all())
+    def unseen(self) -> float:
+        """The largest error of a believed answer that would not show, relative to the size of its row; may be inf."""
+        least = float(np.linalg.norm(self.syndrome.checks[self.believed], axis=1).min(initial=np.inf))
+        return self.syndrome.limit * self.noise / least if least > _HIDDEN else float("inf")
 
 
 #: An answer whose row of parity checks is shorter than this takes part in none of them.
