@@ -13,13 +13,14 @@ def opened_engine(engine: str | Engine | None, workers: int) -> Iterator[Engine]
     """An engine by name or as it is.
 
     Args:
-        engine: a name is opened, and closed at the end; an opened engine is left open; None means ``"processes"``.
+        engine: a name, an address or an object is opened, and the engine closed at the end; an opened engine is left
+            open; None means ``"processes"``.
         workers: how many, where a name does not say.
     """
-    if engine is not None and not isinstance(engine, str):
+    if engines.is_engine(engine):
         yield engines.open(engine)
         return
-    opened = engines.open(engine or "processes", workers=workers)
+    opened = engines.open("processes" if engine is None else engine, workers=workers)
     try:
         yield opened
     finally:

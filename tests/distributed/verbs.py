@@ -1,0 +1,120 @@
+"""What every engine must be able to do with every family of codes, and with a worker killed or stopped meanwhile."""
+
+import os
+import signal
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+
+import anyk
+from anyk.codes import CATALOGUE
+from anyk.errors import CodeError
+
+CODES = [family.function(**family.example) for family in CATALOGUE.values()]
+SHAPE = (37, 29, 23)
+
+
+def every_verb(engine, code, rng=0):
+    """matmul, stream, place (also transposed) and decode on one engine, against the product itself."""
+    rng = np.random.default_rng(rng)
+    A, B = rng.standard_normal(SHAPE[:2]), rng.standard_normal(SHAPE[1:])
+    check(anyk.matmul(A, B, code, engine=engine, rng=rng), A @ B, code)
+    *_, last = anyk.stream(A, B, code, engine=engine, rng=rng)
+    check(last, A @ B, code)
+    with anyk.place(A, code, engine=engine, rng=rng) as coded:
+        check(coded.product(B), A @ B, code)
+        check(coded.product(B[:, 0]), A @ B[:, 0], code)
+        try:
+            back = coded.T
+        except CodeError:
+            back = None
+        if back is not None and back.code.is_exact:
+            check(back.product(A @ B), A.T @ (A @ B), back.code)
+    check(anyk.decode(code, answers_of(engine, A, B, code), shape=(SHAPE[0], SHAPE[2])), A @ B, code)
+
+
+def answers_of(engine, A, B, code):
+    """All answers of one product, as the lanes give them."""
+    left, right = code.encode(A, B)
+    futures = [
+        engine.lanes[task % len(engine.lanes)].submit(np.matmul, a, b)
+        for task, (a, b) in enumerate(zip(left, right, strict=True))
+    ]
+    return {task: future.result(timeout=30) for task, future in enumerate(futures)}
+
+
+def check(product, exact, code):
+    """As good as the tables promise: by Markov's inequality t times the expected error is missed once in t^2."""
+    error = np.linalg.norm(product.value - exact) / np.linalg.norm(exact)
+    assert error < 1000 * code.expected_error(product.survivors), (code.name, error, product.survivors)
+
+
+def several_at_once(engine, code, products=6):
+    """Products in flight from several threads, all right."""
+
+    def one(seed):
+        rng = np.random.default_rng(seed)
+        A, B = rng.standard_normal((40, 30)), rng.standard_normal((30, 20))
+        check(anyk.matmul(A, B, code, engine=engine, rng=rng), A @ B, code)
+        return seed
+
+    with ThreadPoolExecutor(3) as threads:
+        assert list(threads.map(one, range(products))) == list(range(products))
+
+
+class Struck:
+    """Products on an engine while a deed is done to one of its worker processes.
+
+    Args:
+        engine: opened with work that lasts a little.
+        code: of the products.
+        pid_of: rank -> its process now.
+    """
+
+    def __init__(self, engine, code, pid_of=None):
+        self.engine, self.code = engine, code
+        self.pid_of = pid_of or (lambda rank: engine.lanes[rank].pid)
+        self.rng = np.random.default_rng(0)
+
+    def product(self, deed=None, rank=0, after=0.0):
+        """One product, with ``deed`` (a signal) done to a worker ``after`` seconds from its start; its seconds."""
+        A, B = self.rng.standard_normal((60, 50)), self.rng.standard_normal((50, 40))
+        timer = threading.Timer(after, os.kill, (self.pid_of(rank), deed)) if deed is not None else None
+        if timer is not None and after > 0:
+            timer.start()
+        elif timer is not None:
+            timer.function(*timer.args)
+        began = time.monotonic()
+        check(anyk.matmul(A, B, self.code, engine=self.engine, rng=0, timeout=60), A @ B, self.code)
+        seconds = time.monotonic() - began
+        if timer is not None and after > 0:
+            timer.join()
+        return seconds
+
+
+def killed_before_during_and_after(struck, while_seconds=0.1):
+    """A worker is killed at each of three moments; every product is right."""
+    for rank, after in enumerate((0.0, while_seconds)):
+        struck.product(signal.SIGKILL, rank, after)
+        struck.product()
+    struck.product()
+    os.kill(struck.pid_of(2), signal.SIGKILL)
+    struck.product()
+
+
+def stopped_for_a_while(struck, seconds):
+    """A worker stands still for a while; products meanwhile are right and wait for nobody. Their longest seconds."""
+    pid = struck.pid_of(1)
+    os.kill(pid, signal.SIGSTOP)
+    timer = threading.Timer(seconds, os.kill, (pid, signal.SIGCONT))
+    timer.start()
+    longest = 0.0
+    try:
+        while timer.is_alive():
+            longest = max(longest, struck.product())
+    finally:
+        timer.join()
+    struck.product()
+    return longest
