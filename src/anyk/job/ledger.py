@@ -5,11 +5,11 @@ none is wrong: an answer found wrong goes back to waiting, or is spent. Every se
 answer names the attempt, and an attempt that is not the pending one changes nothing.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from anyk.job.messages import Cancel, Compute
-from anyk.job.placement import elsewhere, home
+from anyk.job.placement import elsewhere
 
 
 @dataclass(frozen=True)
@@ -22,10 +22,12 @@ class Loss:
 
 
 class Ledger:
-    """The books of ``tasks`` tasks on ``workers`` workers, each task sent at most ``1 + retries`` times."""
+    """The books of as many tasks as ``homes`` on ``workers`` workers, each task sent at most ``1 + retries`` times."""
 
-    def __init__(self, tasks: int, workers: int, retries: int) -> None:
-        self.tasks, self.workers, self.retries = tasks, workers, retries
+    def __init__(self, homes: Sequence[int], workers: int, retries: int) -> None:
+        self.tasks, self.workers, self.retries = len(homes), workers, retries
+        #: Where each task is sent first.
+        self.homes = tuple(homes)
         #: Tasks to send as soon as a worker is there.
         self.waiting: set[int] = set()
         #: Task -> the worker it was sent to.
@@ -39,7 +41,7 @@ class Ledger:
         #: Workers found wrong and not replaced since.
         self.distrusted: set[int] = set()
         #: Task -> times it was sent.
-        self.sent: list[int] = [0] * tasks
+        self.sent: list[int] = [0] * self.tasks
         self.losses: list[Loss] = []
 
     def open(self) -> None:
@@ -123,7 +125,7 @@ class Ledger:
         return Compute(task, worker, self.sent[task] - 1)
 
     def _place(self, task: int) -> int:
-        worker = home(task, self.workers)
+        worker = self.homes[task]
         if self.sent[task] == 0 and worker in self.loads:
             return worker
         failed = {loss.worker for loss in self.losses if loss.task == task}

@@ -1,6 +1,6 @@
 """The master: events in, instructions out, time passed in. What it does is said in `anyk.job.table`."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 
 from anyk.errors import InputError
@@ -20,6 +20,7 @@ from anyk.job.messages import (
     WakeAt,
     Woke,
 )
+from anyk.job.placement import known_homes
 from anyk.job.reasons import CONTRADICTION, TIMEOUT, no_product
 from anyk.job.stop import Decodability, Progress, StopRule, Verdict, remembering
 from anyk.job.table import ENDED, TABLE, Row, State, Step
@@ -37,9 +38,10 @@ class Job:
         retries: how often one task may be sent again after a loss or a wrong answer; at least 0.
         timeout: seconds after which the job fails; None: never.
         fewest: below this many answers the tables need not be asked; a lower bound, and a matter of speed alone.
+        homes: the worker each task is sent to first, by task; default: in turn (`anyk.job.placement.homes`).
 
     Raises:
-        InputError: a count out of range.
+        InputError: a count or a home out of range.
 
     >>> from anyk.job.stop import first_threshold
     >>> from types import SimpleNamespace
@@ -66,6 +68,7 @@ class Job:
         retries: int = 1,
         timeout: float | None = None,
         fewest: int = 1,
+        homes: Sequence[int] | None = None,
     ) -> None:
         _validate(
             tasks=(tasks, 1), workers=(workers, 1), threshold=(threshold, 1), retries=(retries, 0), fewest=(fewest, 1)
@@ -77,7 +80,7 @@ class Job:
         #: Events that came too late to matter.
         self.late: list[Event] = []
         self._steps: list[Step] = []
-        self._books = Ledger(tasks, workers, retries)
+        self._books = Ledger(known_homes(homes, tasks, workers), workers, retries)
         self._stop = stop
         self._blank = Progress((), frozenset(), 0.0, remembering(decodability), threshold, fewest, timeout=timeout)
         self._progress = self._blank

@@ -1,19 +1,55 @@
 """Which worker computes which task.
 
-Task w starts on worker w (modulo the workers there are), so that a worker's place in the code is its rank.
-A repeated task goes where least is waiting.
+Task w starts on worker w (modulo the workers there are), so that a worker's place in the code is its rank; but tasks
+that compute the same go to different workers. A repeated task goes where least is waiting.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Hashable, Mapping, Sequence
+
+from anyk.errors import InputError
 
 
-def home(task: int, workers: int) -> int:
-    """Where a task is computed first.
+def homes(alike: Sequence[Hashable], workers: int) -> tuple[int, ...]:
+    """Where each task is computed first: in turn, copies apart, loads even.
 
-    >>> [home(task, workers=3) for task in range(5)]
-    [0, 1, 2, 0, 1]
+    Args:
+        alike: of each task, what it computes: equal for copies of the same product.
+        workers: number of workers; at least 1.
+
+    Returns:
+        A worker for each task. Two copies meet on one worker only where there are more copies than workers.
+
+    >>> homes(range(5), workers=3)
+    (0, 1, 2, 0, 1)
+    >>> homes(["a", "b", "a", "b"], workers=2)
+    (0, 1, 1, 0)
     """
-    return task % workers
+    if len({*alike}) == len(alike):
+        return tuple(task % workers for task in range(len(alike)))
+    loads, places = [0] * workers, dict[Hashable, set[int]]()
+    chosen = []
+    for task, what in enumerate(alike):
+        copies = places.setdefault(what, set())
+        worker = min(range(workers), key=lambda rank: (rank in copies, loads[rank], (rank - task) % workers))
+        loads[worker] += 1
+        copies.add(worker)
+        chosen.append(worker)
+    return tuple(chosen)
+
+
+def known_homes(given: Sequence[int] | None, tasks: int, workers: int) -> Sequence[int]:
+    """The homes given, or those of tasks that all differ.
+
+    Raises:
+        InputError: not a worker for each task.
+    """
+    if given is None:
+        return homes(range(tasks), workers)
+    if len(given) != tasks or not all(0 <= worker < workers for worker in given):
+        raise InputError(
+            f"`Job(tasks={tasks}, workers={workers}, homes={given})`: homes are {tasks} numbers from 0 to {workers - 1}"
+        )
+    return given
 
 
 def elsewhere(loads: Mapping[int, int], *, failed: Collection[int] = (), distrusted: Collection[int] = ()) -> int:

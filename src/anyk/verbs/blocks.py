@@ -1,17 +1,21 @@
 """P buffers of one shape on the lanes of an engine: encoded operands and answers alike.
 
 Touching shared memory for the first time costs ten times what writing it again does, so buffers are kept for the next
-product of the same shapes: on a `Shelf`.
+product: on a `Shelf`. Each task has a region of its own in one piece of memory; a product of a smaller shape takes the
+beginning of every region.
 
-Old work can still be running when a buffer is used again. On the lane where the buffer is at home that is harmless:
-lanes work first in, first out, and nobody reads what old work wrote. Anywhere else the buffer must be replaced first
+Old work can still be running when a region is used again. On the lane where it is at home that is harmless: lanes work
+first in, first out, and nobody reads what old work wrote. Anywhere else the region must be replaced first
 (`Blocks.retire`).
 """
 
-from collections import deque
-from collections.abc import Iterator, Sequence
+from collections import OrderedDict, deque
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from functools import lru_cache
 from itertools import count
+from math import inf, prod
 from threading import Lock
 from typing import Any
 from weakref import WeakKeyDictionary, finalize, ref
@@ -22,11 +26,18 @@ from numpy.typing import NDArray
 from anyk.arrays import combine
 from anyk.code import Code
 from anyk.engines.base import Engine, Lane, Ref
+from anyk.job import placement
 from anyk.verbs.centering import Centre
 
 Array = NDArray[Any]
 
 _names = count()
+
+#: Regions start at multiples of this: no two workers write to one line of the processor's cache.
+_ALIGNMENT = 64
+
+#: Shapes that workers keep names for, so that products of alternating widths send nothing extra.
+_LAYOUTS = 8
 
 #: In place of an epoch: the worker has a version of the buffer that was overwritten here since.
 _STALE = -1
@@ -39,30 +50,64 @@ _Places = dict[int, dict[str, int]]
 _dropped: "deque[tuple[ref[Engine], _Places]]" = deque()
 
 
+@lru_cache(maxsize=256)
+def homes_of(code: Code, workers: int) -> tuple[int, ...]:
+    """The worker that computes each task of a code first; copies of a product are kept apart."""
+    tables = [(code.left[..., task].tobytes(), code.right[..., task].tobytes()) for task in range(code.workers)]
+    return placement.homes(tables, workers)
+
+
 class Blocks:
     """One buffer per task, at home on the lane that computes it first, brought to other lanes when they need it.
 
-    Where lanes share memory the buffers lie in it, and a replacement worker gets them without a copy.
+    Where lanes share memory all regions lie in one piece of it, which costs one open file however many there are, and a
+    replacement worker gets its buffer without a copy.
 
     Args:
         engine: whose lanes.
-        tasks: number of buffers P.
-        shape: of each.
-        dtype: of each.
+        homes: the rank where each task is at home.
+        shape: of each buffer.
+        dtype: of each buffer.
+
+    Raises:
+        ClusterError: shared memory is full.
 
     ``are_shared`` says that what a worker writes into its buffer is seen here.
     """
 
-    def __init__(self, engine: Engine, tasks: int, shape: tuple[int, int], dtype: np.dtype[Any]) -> None:
+    def __init__(self, engine: Engine, homes: tuple[int, ...], shape: tuple[int, int], dtype: np.dtype[Any]) -> None:
         # Weak, so that an engine nobody uses any more is not kept alive by the buffers it left.
         self._engine = ref(engine)
-        self.are_shared = engine.caps.shared_memory
-        self._names = [""] * tasks
+        self.homes = homes
         self._places: _Places = {}
         finalize(self, _dropped.append, (self._engine, self._places)).atexit = False
+        self._room = -(-_bytes(shape, dtype) // _ALIGNMENT) * _ALIGNMENT
+        shared = self._allocated(len(homes) * self._room) if engine.caps.shared_memory else None
+        self.are_shared = shared is not None
+        self._regions: list[Array] = [
+            np.empty(self._room, np.uint8) if shared is None else shared[task * self._room :][: self._room]
+            for task in range(len(homes))
+        ]
+        self._layouts: OrderedDict[tuple[tuple[int, int], np.dtype[Any]], _Layout] = OrderedDict()
+        self.lay(shape, dtype)
+
+    def lay(self, shape: tuple[int, int], dtype: np.dtype[Any]) -> None:
+        """Give the buffers this shape, which must `fit`; what they held is lost."""
         self.shape, self.dtype = shape, dtype
-        #: The buffers, by task.
-        self.arrays: list[Array] = [self._buffer(task) for task in range(tasks)]
+        if (shape, dtype) not in self._layouts:
+            self._layouts[shape, dtype] = _Layout([""] * len(self.homes), [*self._regions])
+            for task in range(len(self.homes)):
+                self._layouts[shape, dtype].put(task, self._regions[task], shape, dtype)
+        self._layouts.move_to_end((shape, dtype))
+        if len(self._layouts) > _LAYOUTS:
+            _, oldest = self._layouts.popitem(last=False)
+            self._drop(oldest.names)
+        self._names, self.arrays = self._layouts[shape, dtype].names, self._layouts[shape, dtype].arrays
+
+    def fit(self, homes: tuple[int, ...], shape: tuple[int, int], dtype: np.dtype[Any], slack: float) -> bool:
+        """Whether they can hold this, and are at most ``slack`` times as large."""
+        needed = _bytes(shape, dtype)
+        return self.homes == homes and needed <= self._room <= max(slack * needed, _ALIGNMENT)
 
     @property
     def _lanes(self) -> Sequence[Lane]:
@@ -87,7 +132,7 @@ class Blocks:
 
     def home(self, task: int) -> Lane:
         """The lane that computes this task first."""
-        return self._lanes[task % len(self._lanes)]
+        return self._lanes[self.homes[task]]
 
     def bring(self, task: int, lane: Lane) -> Ref:
         """Make sure the task's buffer is on this lane, and say where."""
@@ -98,24 +143,46 @@ class Blocks:
         return Ref(name)
 
     def retire(self, task: int) -> None:
-        """Replace this task's buffer: old work may still write to it where it is not at home."""
-        for lane in self._lanes:
-            if self._places.get(lane.rank, {}).pop(self._names[task], None) is not None:
-                lane.delete(self._names[task])
-        self.arrays[task] = self._buffer(task)
+        """Replace this task's region: old work may still write to it where it is not at home."""
+        fresh = self._allocated(self._room) if self.are_shared else None
+        self._regions[task] = np.empty(self._room, np.uint8) if fresh is None else fresh
+        self._drop([layout.names[task] for layout in self._layouts.values()])
+        for (shape, dtype), layout in self._layouts.items():
+            layout.put(task, self._regions[task], shape, dtype)
 
     def forget(self) -> None:
         """Free the buffers on every lane."""
         _free(self._lanes, self._places)
 
-    def _buffer(self, task: int) -> Array:
-        lane, name = self.home(task), f"block-{next(_names)}"
-        self._names[task] = name
-        shared = lane.alloc(name, self.shape, self.dtype) if self.are_shared else None
-        if shared is None:
-            return np.empty(self.shape, self.dtype)
-        self._places.setdefault(lane.rank, {})[name] = lane.epoch
+    def _drop(self, names: Collection[str]) -> None:
+        for lane in self._lanes:
+            there = self._places.get(lane.rank, {})
+            if held := [name for name in names if there.pop(name, None) is not None]:
+                lane.delete(*held)
+
+    def _allocated(self, size: int) -> Array | None:
+        """Shared memory that no lane holds by itself; `bring` hands out its parts."""
+        lane, name = self._lanes[0], f"region-{next(_names)}"
+        shared = lane.alloc(name, (size,), np.uint8)
+        lane.delete(name)
         return shared
+
+
+@dataclass(frozen=True)
+class _Layout:
+    """The regions as buffers of one shape: under which names, and as arrays. By task."""
+
+    names: list[str]
+    arrays: list[Array]
+
+    def put(self, task: int, region: Array, shape: tuple[int, int], dtype: np.dtype[Any]) -> None:
+        """The beginning of a region, under a name that nobody knows yet."""
+        self.names[task] = f"block-{next(_names)}"
+        self.arrays[task] = region[: _bytes(shape, dtype)].view(dtype).reshape(shape)
+
+
+def _bytes(shape: tuple[int, int], dtype: np.dtype[Any]) -> int:
+    return prod(shape) * dtype.itemsize
 
 
 def _free(lanes: Sequence[Lane], places: _Places) -> None:
@@ -139,33 +206,36 @@ class Shelf:
 
     Args:
         engine: whose lanes.
+        slack: buffers this many times larger than needed are freed, not used.
     """
 
-    def __init__(self, engine: Engine) -> None:
-        self._engine = ref(engine)
+    def __init__(self, engine: Engine, slack: float = inf) -> None:
+        self._engine, self._slack = ref(engine), slack
         self._idle: dict[str, Blocks] = {}
         self._lock = Lock()
 
     @contextmanager
-    def lent(self, role: str, tasks: int, shape: tuple[int, int], dtype: np.dtype[Any]) -> Iterator[Blocks]:
+    def lent(self, role: str, homes: tuple[int, ...], shape: tuple[int, int], dtype: np.dtype[Any]) -> Iterator[Blocks]:
         """Buffers for one product: those its predecessor left, if they fit, else new ones.
 
         Args:
             role: what they hold.
-            tasks: P.
+            homes: the rank where each task is at home.
             shape: of each buffer.
             dtype: of each buffer.
         """
         _free_dropped()
         with self._lock:
             blocks = self._idle.pop(role, None)
-        if blocks is not None and (len(blocks.arrays), blocks.shape, blocks.dtype) != (tasks, shape, dtype):
+        if blocks is not None and not blocks.fit(homes, shape, dtype, self._slack):
             blocks.forget()
             blocks = None
         if blocks is None:
             engine = self._engine()
             assert engine is not None, "whoever borrows holds the engine"
-            blocks = Blocks(engine, tasks, shape, dtype)
+            blocks = Blocks(engine, homes, shape, dtype)
+        elif (blocks.shape, blocks.dtype) != (shape, dtype):
+            blocks.lay(shape, dtype)
         try:
             yield blocks
         finally:
@@ -189,7 +259,7 @@ _shelves_lock = Lock()
 def shelf_of(engine: Engine) -> Shelf:
     """The buffers this engine keeps for its next product of two matrices."""
     with _shelves_lock:
-        return _shelves.setdefault(engine, Shelf(engine))
+        return _shelves.setdefault(engine, Shelf(engine, slack=2.0))
 
 
 @contextmanager
@@ -206,10 +276,11 @@ def encoded(
         centre: taken out of both on the way; to be restored after decoding.
     """
     cut, dtype, shelf = code.partition, code.coded_dtype(A.dtype), shelf_of(engine)
+    homes = homes_of(code, len(engine.lanes))
     shapes = (cut.left_block(A.shape), cut.right_block(B.shape), cut.result_block((A.shape[0], B.shape[1])))
     with ExitStack() as borrowed:
         a, b, c = (
-            borrowed.enter_context(shelf.lent(role, code.workers, shape, dtype))
+            borrowed.enter_context(shelf.lent(role, homes, shape, dtype))
             for role, shape in zip("ABC", shapes, strict=True)
         )
         a.encode(code.left, A, None if centre is None else centre.left)

@@ -20,7 +20,7 @@ from anyk.engines.work import multiply, multiply_transposed
 from anyk.errors import ClusterError, InputError
 from anyk.job import StopRule, first_threshold
 from anyk.probes import Sketch
-from anyk.verbs.blocks import Blocks, Shelf
+from anyk.verbs.blocks import Blocks, Shelf, homes_of
 from anyk.verbs.judgement import judge
 from anyk.verbs.opened import opened_engine
 from anyk.verbs.operands import finite_matrix, finite_numbers
@@ -114,7 +114,8 @@ class CodedMatrix:
         with ExitStack() as opened:
             self._engine = opened.enter_context(opened_engine(engine, code.workers))
             dtype = code.coded_dtype(matrix.dtype)
-            self._blocks = Blocks(self._engine, code.workers, code.partition.left_block(matrix.shape), dtype)
+            self._homes = homes_of(code, len(self._engine.lanes))
+            self._blocks = Blocks(self._engine, self._homes, code.partition.left_block(matrix.shape), dtype)
             opened.callback(self._blocks.forget)
             self._blocks.encode(code.left, matrix)
             # Buffers of its own, so that matrices of different shapes do not take turns in throwing them away.
@@ -245,7 +246,7 @@ class CodedMatrix:
         settings = Settings(code, self._engine, stop, timeout, retries)
         with ExitStack() as borrowed:
             operand, answers = (
-                borrowed.enter_context(self._shelf.lent(role, code.workers, block, code.coded_dtype(self.dtype)))
+                borrowed.enter_context(self._shelf.lent(role, self._homes, block, code.coded_dtype(self.dtype)))
                 for role, block in side.buffers(full).items()
             )
             operand.encode(code.right, right)

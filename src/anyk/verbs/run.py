@@ -136,6 +136,7 @@ class Run:
             retries=settings.retries,
             timeout=settings.timeout,
             fewest=tables.fewest,
+            homes=self._answers.homes,
         )
         try:
             outcome = yield from drive_stepwise(job, engine, self, watch=settings.watch)
