@@ -148,7 +148,7 @@ def clean(words: int) -> Iterator[list[str]]:
                 drawn = draw_columns(256, columns_for(workers - threshold - 1), rng)
                 evidence = Evidence.of(code, answers, drawn, drift or None)
                 syndrome = evidence.syndrome(evidence.finite)
-                seen += evidence.words
+                seen += evidence.among
                 suspected += int((syndrome.loudness > syndrome.limit).sum())
                 loudest = max(loudest, float(syndrome.loudness.max() / syndrome.limit))
             yield [dtype, f"{seen:,}", state, str(suspected), f"{loudest:.2f}"]

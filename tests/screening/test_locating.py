@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 import anyk
+from anyk.screening import Evidence, draw_columns
 from tests.screening.words import (
     clean,
     codes_of,
@@ -114,6 +115,44 @@ def test_one_row_wrong_in_all_columns_takes_a_fingerprint_column_for_each():
         answers[task][3] += rng.standard_normal(answers[task].shape[1])
 
     assert anyk.locate(code, answers, rng=rng).wrong == wrong
+
+
+def test_twins_who_err_in_the_same_entry_are_named_where_no_check_is_to_spare():
+    rng = np.random.default_rng(14)
+    code = anyk.codes.mds(6, 12)
+    for dtype in DTYPES:
+        answers = clean(code, rng, dtype)
+        for task, row, column in ((1, 3, 4), (9, 3, 4), (2, 0, 0), (5, 7, 1), (6, 11, 15)):
+            answers[task][row, column] += answers[task].dtype.type(rng.uniform(1, 2))
+
+        located = anyk.locate(code, answers, rng=rng)
+
+        assert (located.wrong, located.found, located.certified) == ((1, 2, 5, 6, 9), True, False)
+
+
+def test_an_error_too_small_for_any_word_shows_in_all_of_them():
+    rng = np.random.default_rng(15)
+    code = anyk.codes.mds(6, 8)
+    answers = clean(code, rng, side=400)
+    wrong = answers | {2: answers[2] * (1 + 8e-15 * rng.choice([-1, 1], answers[2].shape))}
+    quiet = Evidence.of(code, wrong, draw_columns(400, 3, rng))
+    seen = quiet.syndrome(quiet.finite)
+    assert seen.loudness.max() < seen.limit
+
+    assert anyk.locate(code, answers, rng=rng).wrong == ()
+    assert anyk.locate(code, wrong, rng=rng).wrong == (2,)
+
+
+def test_errors_in_many_rows_of_a_tall_answer_are_named():
+    rng = np.random.default_rng(16)
+    code = anyk.codes.mds(4, 9)
+    answers = {task: answer.repeat(80, axis=0) for task, answer in clean(code, rng).items()}
+    answers[0] = answers[0] + 1e6 * rng.standard_normal(answers[0].shape)
+    for task, row, size in ((3, 77, 1e-3), (5, 1200, 1.0), (8, 600, 1e-9)):
+        answers[task] = answers[task].copy()
+        answers[task][row, 5] += size
+
+    assert anyk.locate(code, answers, rng=rng).wrong == (0, 3, 5, 8)
 
 
 def test_copies_vote():

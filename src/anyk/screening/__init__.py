@@ -24,7 +24,7 @@ Model = Literal["random", "adversarial"]
 _UNSEEN = 1.0
 
 #: Errors that depend on one another are believed if the others agree by chance only this rarely.
-_CHANCE = 1e-9
+_CHANCE = 1e-6
 
 #: Limit on the sets drawn in search of a conspiracy.
 _DRAWS: Mapping[str, int] = {"random": 5_000, "adversarial": 100_000}
@@ -90,7 +90,7 @@ def _explained(evidence: Evidence, model: Model, rng: Generator) -> Explanation 
         return first
     seen = evidence.syndrome(evidence.finite)
     spare = _spare(evidence)
-    most = spare // 2 if model == "adversarial" else (spare + seen.span().shape[1] - 1) // 2
+    most = spare // 2 if model == "adversarial" else (spare + seen.span().rank - 1) // 2
     if not 1 <= most < len(seen.words):
         return None
     for believed in candidates(evidence, most, _DRAWS[model], rng):
@@ -114,7 +114,7 @@ def _is_vouched_for(evidence: Evidence, model: Model, found: Explanation) -> boo
         return False
     if model == "adversarial":
         return found.count <= _spare(evidence) // 2
-    return found.rank == found.count or _is_unique(evidence, found) or _chance(evidence, found) < _CHANCE
+    return found.rank == found.count or _is_unique(evidence, found) or _chance(evidence, found, within=True) < _CHANCE
 
 
 def _is_unique(evidence: Evidence, found: Explanation) -> bool:
@@ -150,8 +150,15 @@ def _named(wrong: tuple[int, ...]) -> str:
     return f"tasks {tasks} are wrong" if len(wrong) > 1 else f"task {tasks} is wrong"
 
 
-def _chance(evidence: Evidence, found: Explanation) -> float:
-    """Probability of a false agreement, over the words in which every error shows."""
+def _chance(evidence: Evidence, found: Explanation, *, within: bool = False) -> float:
+    """Probability of a false agreement, over the words in which every error shows.
+
+    Args:
+        evidence: of all answers.
+        found: who agrees.
+        within: count only explanations that the model leaves possible. Every explanation by fewer errors than there are
+            checks contains the errors that are independent of all others, so only the entangled ones can be exchanged.
+    """
     checks = found.syndrome.checks
     complexity = 2 if np.iscomplexobj(evidence.prints) or np.iscomplexobj(checks) else 1
     loud = (abs(found.errors) > found.limits).sum(axis=1)
@@ -159,7 +166,10 @@ def _chance(evidence: Evidence, found: Explanation) -> float:
     least = float(np.linalg.norm(checks[found.believed], axis=1).min())
     visible = least / (evidence.noise * np.sqrt(2 * checks.shape[1]))
     numbers = complexity * words * checks.shape[1]
-    return false_agreement(len(evidence.tasks), found.count, numbers, found.syndrome.limit, visible)
+    answers, wrong = len(evidence.tasks), found.count
+    if within:
+        answers, wrong = answers - wrong + found.entangled, found.entangled
+    return false_agreement(answers, wrong, numbers, found.syndrome.limit, visible)
 
 
 def _failure(evidence: Evidence, model: Model) -> str:

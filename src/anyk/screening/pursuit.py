@@ -3,19 +3,22 @@ r"""Rank-aware erasure pursuit: who is wrong, found one after the other.
 The syndromes of all words span the rows of H that belong to the wrong answers. As long as they leave a direction free,
 an answer whose row lies in that span is wrong, and any other one is not (MUSIC). The pursuit throws out the answer
 whose row fits best, takes the parity checks of the rest, and looks again: errors far smaller than the one just removed
-now stand out. It ends when the rest agrees, or when no free direction is left: then nobody can be named.
+now stand out. Where no row lies in the span, two errors may share one direction of it (two workers, wrong in the same
+entry): then it is a pair of rows whose plane meets the span. It ends when the rest agrees, or when no free direction is
+left: then nobody can be named.
 
 Each answer thrown out is then tried once more against those that agree. Whoever agrees with them comes back, so an
 unlucky choice on the way does no harm, and of each that stays out the error itself is known.
 """
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from anyk.screening.syndrome import Evidence, Flags, Syndrome
+from anyk.screening.syndrome import Evidence, Flags, Span, Syndrome
 
 Array = NDArray[Any]
 
@@ -27,7 +30,7 @@ class Explanation:
     Args:
         believed: which answers agree, shape (P,).
         errors: of the finite others, in units of the believed answers' rounding, shape (t, W).
-        limits: how large a clean answer's error could be in the same place, shape (t, W).
+        limits: how large a clean answer's error could be in the place of each, shape (t, 1).
         syndrome: of the believed.
         noise: relative error of one clean answer.
     """
@@ -45,23 +48,45 @@ class Explanation:
 
     @property
     def rank(self) -> int:
-        """How many of the errors are independent of the others, beyond rounding."""
+        """How many of the errors are independent of one another, beyond rounding."""
+        return self._dependence[0]
+
+    @property
+    def entangled(self) -> int:
+        """How many of the errors are combinations of others; whoever is not one of them is wrong for certain."""
+        return self._dependence[1]
+
+    @cached_property
+    def _dependence(self) -> tuple[int, int]:
         if not self.count:
-            return 0
-        sizes = np.sqrt((abs(self.errors) ** 2).sum(axis=1))
-        triangle = np.linalg.qr((self.errors / sizes[:, None]).T, mode="r")
-        rounding = max(100 * self.noise, float((self.limits.max(axis=1) / sizes).max()))
-        return int((np.linalg.svd(triangle, compute_uv=False) > min(0.5, rounding)).sum())
+            return 0, 0
+        # Words in which nobody is louder than rounding tell nothing, unless there are no others.
+        heard = (abs(self.errors) > self.limits).any(axis=0)
+        errors = self.errors[:, heard] if heard.any() else self.errors
+        sizes = np.sqrt((abs(errors) ** 2).sum(axis=1, keepdims=True))
+        triangle = np.linalg.qr((errors / sizes).T, mode="r")
+        rounding = min(0.5, max(100 * self.noise, float((self.limits * np.sqrt(errors.shape[1]) / sizes).max())))
+        _, spread, mixtures = np.linalg.svd(triangle)
+        rank = int((spread > rounding).sum())
+        # What vanishes when errors are mixed so; rounding puts a little of everybody into each mixture.
+        vanishing = np.linalg.norm(mixtures[rank:], axis=0)
+        return rank, int((vanishing > rounding).sum())
 
     @property
     def unseen(self) -> float:
-        """The largest error of a believed answer that would not show, relative to the size of its row; may be inf."""
-        least = float(np.linalg.norm(self.syndrome.checks[self.believed], axis=1).min(initial=np.inf))
-        return self.syndrome.limit * self.noise / least if least > _HIDDEN else float("inf")
+        """The largest error of a believed answer that would not show, relative to the size of an answer; may be inf."""
+        seen = self.syndrome
+        least = float(np.linalg.norm(seen.checks[self.believed], axis=1).min(initial=np.inf))
+        # The unit of rounding holds each row's own size and the usual one: for rows all alike the root of two.
+        together = seen.limit_together * np.sqrt(2 / seen.words.shape[1])
+        return float(together * self.noise / least) if least > _HIDDEN else float("inf")
 
 
 #: An answer whose row of parity checks is shorter than this takes part in none of them.
 _HIDDEN = 1e-9
+
+#: Smaller angles between a pair's plane and the span are not resolved.
+_UNRESOLVED = 1e-6
 
 
 def pursue(evidence: Evidence) -> Explanation | None:
@@ -72,11 +97,23 @@ def pursue(evidence: Evidence) -> Explanation | None:
     """
     believed = evidence.finite.copy()
     while not (seen := evidence.syndrome(believed)).agrees:
-        span = seen.span()
-        if span.shape[1] >= len(span):
+        # The loudest rows tell who is wrong; all rows are asked again once those agree.
+        if not _throw_out(evidence.loudest(seen), believed):
             return None
-        believed[_closest(seen.checks, span)] = False
     return explain(evidence, believed)
+
+
+def _throw_out(evidence: Evidence, believed: Flags) -> bool:
+    """Change ``believed`` until this evidence agrees, at least by one; False if nobody can be named."""
+    seen = evidence.syndrome(believed)
+    while True:
+        span = seen.span()
+        if span.is_full:
+            return False
+        believed[_betrayed(seen, span)] = False
+        seen = evidence.syndrome(believed)
+        if seen.agrees:
+            return True
 
 
 def explain(evidence: Evidence, believed: Flags) -> Explanation | None:
@@ -85,31 +122,56 @@ def explain(evidence: Evidence, believed: Flags) -> Explanation | None:
     agreed = evidence.syndrome(believed)
     if not agreed.agrees:
         return None
-    errors, limits = [], []
-    for suspect in np.flatnonzero(evidence.finite & ~believed):
-        believed[suspect] = True
-        seen = evidence.syndrome(believed)
-        if seen.agrees:
-            agreed = seen
-            continue
-        believed[suspect] = False
-        row = seen.checks[suspect]
-        size = float(np.linalg.norm(row))
-        errors.append(row.conj() @ seen.words / size**2 * seen.units)
-        limits.append(seen.limit / size * seen.units)
-    shape = len(errors), evidence.words
-    return Explanation(
-        believed,
-        np.array(errors).reshape(shape) / agreed.units,
-        np.array(limits).reshape(shape) / agreed.units,
-        agreed,
-        evidence.noise,
-    )
+    while True:
+        suspects = np.flatnonzero(evidence.finite & ~believed)
+        errors, lengths = evidence.errors(believed, suspects, agreed.units)
+        loudness = abs(errors).max(axis=1, initial=0.0) * lengths
+        for place in np.argsort(loudness):
+            # Beside those who agree, an answer shows by its own error alone.
+            if loudness[place] > agreed.limit:
+                return Explanation(believed, errors, agreed.limit / lengths[:, None], agreed, evidence.noise)
+            believed[suspects[place]] = True
+            seen = evidence.syndrome(believed)
+            if seen.agrees:
+                agreed = seen
+                break
+            believed[suspects[place]] = False
+        else:
+            return Explanation(believed, errors, agreed.limit / lengths[:, None], agreed, evidence.noise)
 
 
-def _closest(checks: Array, span: Array) -> int:
-    """The answer whose row of the checks lies nearest to the span."""
-    sizes = np.linalg.norm(checks, axis=1)
-    rows = (checks / np.where(sizes > 0, sizes, 1)[:, None]).T
-    outside = np.linalg.norm(rows - span @ (span.conj().T @ rows), axis=0)
-    return int(np.where(sizes > _HIDDEN, outside, np.inf).argmin())
+def _betrayed(seen: Syndrome, span: Span) -> NDArray[np.intp]:
+    """The answer whose row of the checks lies nearest to the span; two of them if no single one lies in it."""
+    sizes = np.linalg.norm(seen.checks, axis=1)
+    heard = np.flatnonzero(sizes > _HIDDEN)
+    rows = seen.checks[heard] / sizes[heard, None]
+    shares = rows @ span.basis.conj()
+    outside = np.linalg.norm(rows - shares @ span.basis.T, axis=1)
+    closest = int(outside.argmin())
+    turned = max(_UNRESOLVED, float(np.linalg.norm(shares[closest] * span.doubts)))
+    if outside[closest] > turned and span.rank + 2 <= len(span.basis):
+        first, second, apart = _closest_pair(rows, shares)
+        if apart < outside[closest]:
+            return heard[[first, second]]
+    return heard[[closest]]
+
+
+def _closest_pair(rows: Array, shares: Array) -> tuple[int, int, float]:
+    """The two rows whose plane comes nearest to the span, and how near (the sine of an angle).
+
+    Args:
+        rows: unit rows, shape (n, c).
+        shares: what each has in the span, shape (n, rank).
+    """
+    # In the plane of rows i and j lie row i and q, which is row j less its part along row i, made a unit vector. The
+    # largest share that a unit vector of the plane has in the span is the larger eigenvalue of the shares' Gram matrix.
+    overlap = rows @ rows.conj().T
+    lengths = np.sqrt(np.maximum(1 - abs(overlap) ** 2, np.finfo(float).eps))
+    second = (shares[None] - overlap.T[:, :, None] * shares[:, None]) / lengths[:, :, None]
+    along = (abs(shares) ** 2).sum(axis=1)[:, None]
+    across = (abs(second) ** 2).sum(axis=2)
+    mixed = abs((shares.conj()[:, None] * second).sum(axis=2)) ** 2
+    largest = (along + across) / 2 + np.sqrt((along - across) ** 2 / 4 + mixed)
+    np.fill_diagonal(largest, 0)
+    best = int(largest.argmax())
+    return best // len(rows), best % len(rows), float(np.sqrt(max(0.0, 1 - largest.flat[best])))

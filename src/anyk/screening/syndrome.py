@@ -13,7 +13,7 @@ is thrown out.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 
 from anyk.arrays import times_few, working_dtype
 from anyk.code import Code
-from anyk.screening.thresholds import loudest_clean
+from anyk.screening.thresholds import loudest_clean, loudest_together
 from anyk.weights import product_error
 
 Array = NDArray[Any]
@@ -31,6 +31,9 @@ Flags = NDArray[np.bool_]
 
 #: More columns than this tell nothing more.
 MOST_COLUMNS = 8
+
+#: Rows that the pursuit looks at, beside one for each parity check; the others it asks only whether they agree.
+_ROWS = 128
 
 #: Fingerprints beyond this many times the usual size cannot be squared; such answers are as good as infinite.
 _ABSURD = 1e140
@@ -65,20 +68,53 @@ def draw_columns(width: int, columns: int, rng: Generator) -> Array:
 
 
 @dataclass(frozen=True, eq=False)
+class Span:
+    """The directions in which some syndromes are loud.
+
+    Args:
+        basis: orthonormal columns, shape (c, rank); at least one.
+        doubts: angle by which rounding may have turned each direction, shape (rank,).
+    """
+
+    basis: Array
+    doubts: NDArray[np.float64]
+
+    @property
+    def rank(self) -> int:
+        """How many errors show that are independent of one another."""
+        return len(self.doubts)
+
+    @property
+    def is_full(self) -> bool:
+        """No direction is left free: everybody's row lies in the span."""
+        return self.rank >= len(self.basis)
+
+
+@dataclass(frozen=True, eq=False)
 class Syndrome:
     """What parity checks make of the answers still believed, in units of rounding.
 
     Args:
         checks: H, shape (P, c); zero for answers that are not believed.
         words: syndromes, shape (c, W).
-        limit: tau; clean words are less loud.
         units: rounding of each word, in which the syndromes are, shape (W,).
+        among: number of words these were chosen from, W if they are all.
     """
 
     checks: Array
     words: Array
-    limit: float
     units: NDArray[np.float64]
+    among: int
+
+    @property
+    def limit(self) -> float:
+        """Tau: clean words are less loud."""
+        return loudest_clean(len(self.words), self.among)
+
+    @property
+    def limit_together(self) -> float:
+        """All clean words together are less loud."""
+        return loudest_together(len(self.words), self.among)
 
     @cached_property
     def loudness(self) -> NDArray[np.float64]:
@@ -90,15 +126,18 @@ class Syndrome:
     @property
     def agrees(self) -> bool:
         """Nobody betrays himself (also where there is nothing to betray him)."""
-        return not (self.loudness > self.limit).any()
+        together = float(np.sqrt((self.loudness**2).sum()))
+        return together <= self.limit_together and not (self.loudness > self.limit).any()
 
-    def span(self) -> Array:
-        """Orthonormal basis of what the loudest words span beyond rounding, shape (c, rank)."""
-        loudness = self.loudness
-        loudest = np.argsort(loudness)[::-1][: 4 * len(self.words) + 4]
-        basis, sizes, _ = np.linalg.svd(self.words[:, loudest[loudness[loudest] > self.limit]], full_matrices=False)
-        spanned: Array = basis[:, sizes > self.limit]
-        return spanned
+    def span(self) -> "Span":
+        """What the loudest words span beyond rounding, if somebody betrays himself."""
+        loudness, count = self.loudness, 4 * len(self.words) + 4
+        loudest = np.argsort(loudness)[::-1][:count]
+        heard = loudest[loudness[loudest] > self.limit]
+        words, limit = (self.words[:, heard], self.limit) if len(heard) else (self.words, self.limit_together)
+        basis, sizes, _ = np.linalg.svd(words, full_matrices=False)
+        rank = max(1, int((sizes > limit).sum()))
+        return Span(basis[:, :rank], limit / sizes[:rank])
 
 
 @dataclass(frozen=True, eq=False)
@@ -112,6 +151,8 @@ class Evidence:
         finite: which answers are, shape (P,).
         noise: relative error of one clean answer (lambda).
         dtype: of the answers.
+        powers: mean square of all words of each answer, shape (P,).
+        among: number of words these were chosen from, W if they are all.
         floor: size of a word that rounding is judged by at least, in the units of ``prints``.
     """
 
@@ -121,7 +162,9 @@ class Evidence:
     finite: Flags
     noise: float
     dtype: np.dtype[Any]
-    floor: float = 0.0
+    powers: NDArray[np.float64]
+    among: int
+    floor: float
 
     @classmethod
     def of(
@@ -152,18 +195,27 @@ class Evidence:
             finite, unit = _finite(prints)
             prints = np.where(finite[:, None, None], prints, 0.0) / unit
         floor = usual * float(np.sqrt((columns**2).sum(axis=0).mean())) / unit
-        return cls(code, tasks, prints, finite, product_error(dtype) if noise is None else noise, dtype, floor)
+        noise = product_error(dtype) if noise is None else noise
+        powers = _squares(prints).mean(axis=1)
+        return cls(code, tasks, prints, finite, noise, dtype, powers, prints[0].size, floor)
 
-    @property
-    def words(self) -> int:
-        """How many words there are."""
-        return int(self.prints.shape[1] * self.prints.shape[2])
+    def loudest(self, seen: Syndrome) -> "Evidence":
+        """The rows of the fingerprints whose syndromes are the loudest, if any is loud; else all of them."""
+        height, columns = self.prints.shape[1:]
+        count = _ROWS + len(seen.words)
+        if height <= count or not (seen.loudness > seen.limit).any():
+            return self
+        rows = np.argpartition(seen.loudness.reshape(height, columns).max(axis=1), -count)[-count:]
+        return replace(self, prints=self.prints[:, rows])
 
     @cached_property
-    def _powers(self) -> NDArray[np.float64]:
+    def _rows(self) -> NDArray[np.float64]:
         """Mean square of each row of each fingerprint, shape (P, h)."""
-        powers: NDArray[np.float64] = (self.prints.real**2 + self.prints.imag**2).mean(axis=2)
-        return powers
+        return _squares(self.prints)
+
+    @property
+    def _flat(self) -> Array:
+        return self.prints.reshape(len(self.tasks), -1)
 
     def syndrome(self, believed: Flags) -> Syndrome:
         """What the believed answers say of one another.
@@ -171,22 +223,57 @@ class Evidence:
         Args:
             believed: shape (P,), all of them finite.
         """
-        given = self.code.parity_checks(self.tasks[believed], self.dtype)
-        checks = np.zeros((len(self.tasks), given.shape[1]), given.dtype)
-        checks[believed] = given
-        flat, units = self.prints.reshape(len(self.tasks), -1), self._units(believed)
-        return Syndrome(checks, checks.T @ flat / units, loudest_clean(given.shape[1], self.words), units)
+        checks, units = self._checks(believed), self._units(believed)
+        return Syndrome(checks, checks.T @ self._flat / units, units, self.among)
+
+    def errors(
+        self, believed: Flags, suspects: NDArray[np.intp], units: NDArray[np.float64]
+    ) -> tuple[Array, NDArray[np.float64]]:
+        """How wrong each of some others is if the believed are right.
+
+        Args:
+            believed: shape (P,); at least as many as determine the rest.
+            suspects: the others, shape (t,).
+            units: in which errors are wanted, shape (W,).
+
+        Returns:
+            Errors, shape (t, W), and how loud an error of one unit would make the syndromes, shape (t,).
+        """
+        mixing, lengths = np.zeros((len(suspects), len(self.tasks)), self.prints.dtype), np.ones(len(suspects))
+        for place, suspect in enumerate(suspects):
+            joined = believed.copy()
+            joined[suspect] = True
+            checks = self._checks(joined)
+            lengths[place] = np.linalg.norm(checks[suspect])
+            mixing = mixing.astype(np.result_type(mixing, checks), copy=False)
+            # The one check that he takes part in beside the believed; it shows his error and theirs, which is rounding.
+            mixing[place] = checks @ checks[suspect].conj() / max(lengths[place] ** 2, np.finfo(float).tiny)
+        return mixing @ self._flat / units, lengths
 
     def measured(self, believed: Flags) -> Array:
         """The words themselves in units of rounding, shape (P, W)."""
-        words: Array = self.prints.reshape(len(self.tasks), -1) / self._units(believed)
+        words: Array = self._flat / self._units(believed)
         return words
+
+    def _checks(self, believed: Flags) -> Array:
+        """Parity checks of the believed answers, shape (P, c); zero for all others."""
+        given = self.code.parity_checks(self.tasks[believed], self.dtype)
+        checks = np.zeros((len(self.tasks), given.shape[1]), given.dtype)
+        checks[believed] = given
+        return checks
 
     def _units(self, believed: Flags) -> NDArray[np.float64]:
         """Rounding of each word, the same along a row, shape (W,)."""
-        squares = self._powers[believed].mean(axis=0)
-        units: NDArray[np.float64] = self.noise * np.sqrt(squares + squares.mean() + self.floor**2)
+        usual = self.powers[believed].mean() + self.floor**2
+        units: NDArray[np.float64] = self.noise * np.sqrt(believed @ self._rows / max(1, believed.sum()) + usual)
         return np.repeat(np.where(units > 0, units, 1.0), self.prints.shape[2])
+
+
+def _squares(prints: Array) -> NDArray[np.float64]:
+    """Mean square of each row, over the columns."""
+    parts = (prints.real, prints.imag) if np.iscomplexobj(prints) else (prints,)
+    squares: NDArray[np.float64] = sum(np.einsum("phr,phr->ph", part, part) for part in parts) / prints.shape[2]
+    return squares
 
 
 def _finite(prints: Array) -> tuple[Flags, float]:
