@@ -4,7 +4,8 @@
     ├── CodeError        the code: it cannot exist, or cannot work in the asked precision
     ├── InputError       the caller's data: shapes, dtypes, values, files
     ├── ClusterError     the workers: too few answers in time, an engine that cannot start
-    │   └── WorkerLost   one worker died; every answer it owed is gone
+    │   ├── WorkerLost   one worker died; every answer it owed is gone
+    │   └── Uncorrectable   more wrong answers than can be located: only an earlier state helps
     └── PrecisionError   the numbers: an answer exists but not to the accuracy asked for
 
 A message names the call, the rule, what came, and the way out.
@@ -45,6 +46,10 @@ class WorkerLost(ClusterError, BrokenExecutor):
     def __reduce__(self) -> tuple[type["WorkerLost"], tuple[int, int, str]]:
         """Rebuild from the three facts, so that a loss can travel between processes."""
         return type(self), (self.rank, self.epoch, self.cause)
+
+
+class Uncorrectable(ClusterError):
+    """More answers or stored blocks are wrong than can be located; only an earlier state helps."""
 
 
 class PrecisionError(AnykError, ArithmeticError):

@@ -1,0 +1,41 @@
+"""Replicated numbers: every node has a copy, most of them are equal, and what most hold counts."""
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+
+def majority(copies: Tensor, active: NDArray[np.bool_]) -> tuple[int, list[int]]:
+    """Whose copy is held most often, bit by bit, and whose differ from it.
+
+    Args:
+        copies: shape (P, …).
+        active: nodes that count, shape (P,).
+
+    Returns:
+        The lowest node that holds the commonest copy, and all others that hold another one.
+
+    >>> majority(torch.tensor([[1.0], [2.0], [1.0]]), np.array([True, True, True]))
+    (0, [1])
+    """
+    if copies.stride(0) == 0:
+        return int(np.flatnonzero(active)[0]), []
+    flat = bits(copies).reshape(len(copies), -1)
+    nodes = np.flatnonzero(active).tolist()
+    groups: list[list[int]] = []
+    while nodes:
+        first, *others = nodes
+        same = (flat[others] == flat[first]).all(dim=1).tolist() if others else []
+        groups.append([first, *(node for node, equal in zip(others, same, strict=True) if equal)])
+        nodes = [node for node, equal in zip(others, same, strict=True) if not equal]
+    commonest = max(groups, key=len)
+    return commonest[0], sorted(set(range(len(copies))) - set(commonest))
+
+
+def bits(copies: Tensor) -> Tensor:
+    """The bits of some numbers: equal ones are equal even where they are not numbers (NaN)."""
+    plain = copies.detach().contiguous()
+    if not plain.is_floating_point():
+        return plain
+    return plain.view({2: torch.int16, 4: torch.int32, 8: torch.int64}[plain.element_size()])

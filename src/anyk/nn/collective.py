@@ -1,0 +1,128 @@
+"""How nodes meet: each gives its small piece, all of them see the same pieces. Here: every node in one process."""
+
+from typing import Protocol
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from anyk.errors import InputError
+from anyk.nn.agreement import majority
+from anyk.nn.health import Health
+from anyk.nn.soft_errors import SoftErrors
+
+
+class Collective(Protocol):
+    """P nodes, some of them in this process.
+
+    ``nodes`` is P; ``here`` are the numbers of those in this process; ``health`` is what all of them know of one
+    another; ``errors`` hits the copies of those here; ``seed`` is the same everywhere;
+    ``attempts`` says how often a product is tried before it counts as uncorrectable.
+    """
+
+    nodes: int
+    here: range
+    health: Health
+    errors: SoftErrors | None
+    seed: int
+    attempts: int
+
+    def gather(self, pieces: Tensor, needed: int) -> tuple[Tensor, NDArray[np.bool_]]:
+        """Everybody's piece.
+
+        Args:
+            pieces: of the nodes here, shape (L, …).
+            needed: so many nodes' pieces are enough to go on with.
+
+        Returns:
+            All pieces, shape (P, …), the same at every node; and which of them came, shape (P,).
+        """
+        ...
+
+    def refresh(self, copies: Tensor, nodes: list[int], source: int) -> Tensor:
+        """Give some nodes the copy of another one.
+
+        Args:
+            copies: of the nodes here, shape (L, …); left as they are.
+            nodes: who gets it.
+            source: whose copy.
+
+        Returns:
+            The copies as they are then.
+        """
+        ...
+
+    def agree(self, copies: Tensor, place: str) -> Tensor:
+        """Give everybody the copy that most nodes hold."""
+        ...
+
+    def reveal(self, copies: Tensor) -> int:
+        """Place (0 … L-1) of a node here that holds the copy most nodes hold."""
+        ...
+
+    def strike(self, step: str, copies: Tensor, place: str) -> Tensor:
+        """Let the fault model hit the copies of the nodes here."""
+        ...
+
+
+class VirtualNodes:
+    """All nodes in one process, batched: each has its own copies, its own errors and its own decoder.
+
+    Args:
+        nodes: P, at least 1.
+        errors: what hits them; default: nothing.
+        attempts: how often a product is tried before it counts as uncorrectable; between two tries stored blocks are
+            checked and mended.
+        evict_after: a node caught in so many of the last 40 products is no longer asked; 0: never.
+        seed: of the random probes; the same at every node.
+
+    Raises:
+        InputError: a count that is not an integer of at least 1.
+
+    >>> VirtualNodes(8)
+    VirtualNodes(8)
+    """
+
+    def __init__(
+        self, nodes: int, *, errors: SoftErrors | None = None, attempts: int = 2, evict_after: int = 0, seed: int = 0
+    ) -> None:
+        for name, count in (("nodes", nodes), ("attempts", attempts)):
+            if type(count) is not int or count < 1:
+                raise InputError(f"`VirtualNodes({name}={count!r})` needs an integer of at least 1.")
+        self.nodes, self.here, self.errors = nodes, range(nodes), errors
+        self.health, self.seed, self.attempts = Health(nodes, evict_after), seed, attempts
+
+    def __repr__(self) -> str:
+        return f"VirtualNodes({self.nodes})"
+
+    def gather(self, pieces: Tensor, needed: int) -> tuple[Tensor, NDArray[np.bool_]]:
+        """All of them are here, whether asked or not."""
+        return pieces, np.ones(self.nodes, dtype=bool)
+
+    def refresh(self, copies: Tensor, nodes: list[int], source: int) -> Tensor:
+        """Copy within this process."""
+        if not nodes:
+            return copies
+        with torch.no_grad():
+            copies = copies.clone(memory_format=torch.contiguous_format)
+            copies[nodes] = copies[source].clone()
+        return copies
+
+    def agree(self, copies: Tensor, place: str) -> Tensor:
+        """The majority's copy to everybody."""
+        source, others = majority(copies, self.health.active)
+        self.health.note("refreshed", others, place)
+        return self.refresh(copies, others, source)
+
+    def reveal(self, copies: Tensor) -> int:
+        """The majority's lowest node."""
+        return majority(copies, self.health.active)[0]
+
+    def strike(self, step: str, copies: Tensor, place: str) -> Tensor:
+        """Let the fault model hit the copies."""
+        if self.errors is None:
+            return copies
+        copies, hit = self.errors.strike(step, copies, self.here)
+        self.health.note("injected", hit, f"{place} {step}")
+        return copies

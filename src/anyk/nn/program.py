@@ -1,0 +1,305 @@
+"""The node program: what every node does for one coded matrix, written once for virtual nodes and for real ranks.
+
+Legend: P = nodes, L = nodes in this process, B = rows of a batch, N = features, h x w = a stored block, T = tasks.
+
+A product goes: encode the own copy of the input, multiply the own block, gather everybody's small answers, find the
+wrong ones by random fingerprints (`anyk.screening`), decode from the rest. All nodes see the same answers and draw the
+same fingerprints, so they come to the same verdict without a vote. Whoever is caught gets a fresh copy of the input,
+and the stored blocks are checked and the wrong ones rebuilt: they are a codeword themselves.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Literal
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from anyk.code import Code
+from anyk.decoding import prepare
+from anyk.errors import Uncorrectable
+from anyk.nn.codes import Stage, TrainingCode
+from anyk.nn.collective import Collective
+from anyk.screening import Model, columns_for, draw_columns, locate
+from anyk.weights import product_error
+
+Phase = Literal["forward", "backward"]
+
+#: Updates after which the rounding they leave in the stored blocks is as large as that of one product.
+_DRIFT = 100
+
+#: Check a block by at least so many columns: a single number agrees by chance too often.
+_LEAST_COLUMNS = 2
+
+
+@dataclass(frozen=True, eq=False)
+class Multiplied:
+    """What one product gives every node here.
+
+    Args:
+        decoded: the product, shape (L, B, N_out).
+        copies: the input as each node has it now, refreshed where it was wrong, shape (L, B, N_in).
+        encoded: what each node made of its copy, shape (L, B, w).
+    """
+
+    decoded: Tensor
+    copies: Tensor
+    encoded: Tensor
+
+
+class Program:
+    """What the nodes do for one weight matrix.
+
+    Args:
+        code: how the matrix is stored.
+        collective: how nodes meet.
+        model: what errors may be like.
+        name: of the layer, for the record.
+    """
+
+    def __init__(self, code: TrainingCode, collective: Collective, model: Model, name: str) -> None:
+        self.code, self.collective, self.model, self.name = code, collective, model, name
+        self.updates = 0
+        self._rounds = 0
+        self._known: dict[object, Tensor] = {}
+
+    @cached_property
+    def storage(self) -> Code:
+        """The code of the stored blocks."""
+        return self.code.storage
+
+    # --- one product --------------------------------------------------------------------------------------------------
+
+    def product(
+        self,
+        phase: Phase,
+        copies: Tensor,
+        blocks: Tensor,
+        state: Sequence[Tensor] = (),
+        products: torch.dtype | None = None,
+    ) -> Multiplied:
+        """Multiply every node's copy by W (forward) or its transpose (backward).
+
+        Args:
+            phase: which product.
+            copies: of the input, shape (L, B, N_in); N_in a multiple of the grid.
+            blocks: stored, shape (L, h, w).
+            state: everything stored with the code, to be checked when somebody is caught; changed in place.
+            products: precision of the products; default: as stored.
+
+        Raises:
+            Uncorrectable: more wrong answers than can be located, at the last attempt too.
+        """
+        collective, stage = self.collective, getattr(self.code, phase)
+        place = f"{self.name} {phase}"
+        for left in reversed(range(collective.attempts)):
+            collective.strike("stored", blocks, place)
+            encoded = collective.strike("encode", self.encode(copies, stage.inputs), place)
+            factor = blocks.transpose(1, 2) if phase == "forward" else blocks
+            answers = torch.matmul(encoded.to(products or encoded.dtype), factor.to(products or factor.dtype))
+            answers, came = collective.gather(collective.strike("product", answers, place), self._needed)
+            verdict = self._screened(stage, answers, came)
+            if verdict.found:
+                break
+            collective.health.counts["repeated"] += 1
+            if not left:
+                raise Uncorrectable(f"{place}: {verdict.reason}.")
+            copies = collective.agree(copies, place)
+            self.mend(state)
+        collective.health.screened(verdict.nodes, place, self._needed)
+        if verdict.nodes:
+            source = self._trusted(stage, verdict.nodes)
+            copies = collective.refresh(copies, verdict.nodes, source)
+            encoded = self._encoded_again(encoded, copies, stage, verdict.nodes)
+            self.mend(state)
+        decoded = self._decoded(stage, verdict.answers, verdict.tasks).to(copies.dtype)
+        return Multiplied(collective.strike("decode", decoded, place), copies, encoded)
+
+    def encode(self, copies: Tensor, table: NDArray[np.float64]) -> Tensor:
+        """Each node's mixture of the blocks of its own copy, shape (L, B, N / blocks)."""
+        count, (here, batch, _) = len(table), copies.shape
+        factors = self._tensor(("encode", id(table)), table[:, self.collective.here].T, copies)
+        if count == 1:
+            return copies * factors[:, :, None]
+        if here > 1 and copies.stride(0) == 0:
+            return torch.einsum("bnk,ln->lbk", copies[0].reshape(batch, count, -1), factors)
+        return torch.matmul(factors[:, None, None], copies.reshape(here, batch, count, -1))[:, :, 0]
+
+    def _encoded_again(self, encoded: Tensor, copies: Tensor, stage: Stage, nodes: list[int]) -> Tensor:
+        again, encoded = self.encode(copies, stage.inputs), encoded.clone()
+        places = [node - self.collective.here.start for node in nodes if node in self.collective.here]
+        encoded[places] = again[places]
+        return encoded
+
+    def _trusted(self, stage: Stage, wrong: list[int]) -> int:
+        """A node whose answer was right and says something of its input."""
+        asked = (stage.inputs != 0).any(axis=0) & self.collective.health.active
+        asked[wrong] = False
+        return int(np.flatnonzero(asked)[0])
+
+    @property
+    def _needed(self) -> int:
+        """Nodes that must answer for a screened product."""
+        return max(stage.code.recovery_threshold + 2 for stage in (self.code.forward, self.code.backward))
+
+    # --- who is wrong -------------------------------------------------------------------------------------------------
+
+    def _screened(self, stage: Stage, answers: Tensor, came: NDArray[np.bool_]) -> "_Verdict":
+        """Find the wrong answers of one product, shape (P, B, w)."""
+        usable = came & self.collective.health.active
+        tasks = [task for task, nodes in enumerate(stage.members) if usable[list(nodes)].all()]
+        if stage.sums:
+            answers = torch.stack([answers[list(nodes)].sum(dim=0) for nodes in stage.members])
+        if len(tasks) < stage.code.recovery_threshold:
+            return _Verdict(answers, tasks, [], False, f"{len(tasks)} answers came, {stage.code} needs more")
+        if len(tasks) == stage.code.recovery_threshold:
+            return _Verdict(answers, tasks, [], True, "nothing is left to check by")
+        wrong, found, reason = self._located(stage.code, answers, tasks)
+        good = [task for task in tasks if task not in wrong]
+        nodes = sorted({node for task in wrong for node in stage.members[task]})
+        if found and not _decodes(stage.code, good, answers):
+            found, reason = False, f"the {len(good)} right answers do not decode in {_dtype(answers)}"
+        return _Verdict(answers, good, nodes, found, reason)
+
+    def _located(self, code: Code, answers: Tensor, tasks: list[int]) -> tuple[tuple[int, ...], bool, str]:
+        """Fingerprints of the tasks' answers, shape (T, B, w), and what they say."""
+        rng = np.random.default_rng([self.collective.seed, self._rounds])
+        self._rounds += 1
+        count = max(_LEAST_COLUMNS, columns_for(len(tasks) - code.recovery_threshold - 1))
+        columns = torch.from_numpy(draw_columns(answers.shape[2], count, rng)).to(_exact(answers[:0]))
+        with torch.no_grad():
+            known = torch.matmul(_exact(answers), columns).cpu().numpy()
+        prints = {task: known[task] for task in tasks}
+        found = locate(code, prints, self.model, rng, noise=self._noise(answers.dtype))
+        return found.wrong, found.found, found.reason
+
+    def _noise(self, dtype: torch.dtype) -> float:
+        """Rounding of one answer, with what the updates so far have left in the stored blocks."""
+        return product_error(_name(dtype)) * float(np.sqrt(1 + self.updates / _DRIFT))
+
+    # --- decoding -----------------------------------------------------------------------------------------------------
+
+    def _decoded(self, stage: Stage, answers: Tensor, tasks: list[int]) -> Tensor:
+        """The product as every node here decodes it, shape (L, B, blocks * w)."""
+        weights = prepare(stage.code, tasks, _dtype(answers)).matrix
+        used = _exact(answers if len(tasks) == len(answers) else answers[tasks])
+        factors = self._tensor(("decode", id(stage), tuple(tasks)), weights, used)
+        blocks, (_, batch, width) = len(weights), used.shape
+        mixed = (factors @ used.reshape(len(tasks), -1)).reshape(blocks, batch, width)
+        product = mixed.transpose(0, 1).reshape(batch, blocks * width)
+        return product.expand(len(self.collective.here), *product.shape)
+
+    # --- stored blocks ------------------------------------------------------------------------------------------------
+
+    def mend(self, state: Sequence[Tensor]) -> list[int]:
+        """Check everything stored with the code and rebuild what is wrong.
+
+        Args:
+            state: tensors of shape (L, h, w), each of them one codeword over the nodes; changed in place.
+
+        Returns:
+            Nodes whose blocks were rebuilt.
+
+        Raises:
+            Uncorrectable: more wrong blocks than can be located.
+        """
+        mended: set[int] = set()
+        for stored in state:
+            mended |= set(self._mended(stored))
+        return sorted(mended)
+
+    def _mended(self, stored: Tensor) -> list[int]:
+        code, collective = self.storage, self.collective
+        if code.workers == code.recovery_threshold:
+            return []
+        rng = np.random.default_rng([collective.seed, 1, self._rounds])
+        self._rounds += 1
+        tasks = np.flatnonzero(collective.health.active).tolist()
+        count = max(_LEAST_COLUMNS, columns_for(len(tasks) - code.recovery_threshold - 1))
+        columns = torch.from_numpy(draw_columns(stored.shape[2], count, rng)).to(_exact(stored[:0]))
+        with torch.no_grad():
+            prints, came = collective.gather(torch.matmul(_exact(stored), columns), self._needed)
+        tasks = [task for task in tasks if came[task]]
+        known = prints.cpu().numpy()
+        found = locate(code, {task: known[task] for task in tasks}, self.model, rng, noise=self._noise(stored.dtype))
+        if not found.found:
+            raise Uncorrectable(f"{self.name} stored blocks: {found.reason}.")
+        healthy = [task for task in tasks if task not in found.wrong]
+        if not _decodes(code, healthy, stored):
+            raise Uncorrectable(f"{self.name} stored blocks: the {len(healthy)} right ones do not decode.")
+        absent = [node for node in range(code.workers) if node not in tasks]
+        self._rebuild(stored, [*found.wrong, *absent], healthy)
+        collective.health.note("regenerated", found.wrong, self.name)
+        return list(found.wrong)
+
+    def _rebuild(self, stored: Tensor, wrong: list[int], healthy: list[int]) -> None:
+        """Decode W from healthy blocks and encode it again for the others, in one step."""
+        if not wrong:
+            return
+        weights = prepare(self.storage, healthy, _dtype(stored)).matrix
+        mixture = self.storage.left[:, 0, wrong].T @ weights
+        factors = torch.from_numpy(mixture).to(stored)
+        with torch.no_grad():
+            blocks, _ = self.collective.gather(stored, len(healthy))
+            rebuilt = torch.tensordot(factors, blocks[healthy], dims=1)
+            for place, node in enumerate(wrong):
+                if node in self.collective.here:
+                    stored[node - self.collective.here.start] = rebuilt[place]
+
+    def decoded_matrix(self, stored: Tensor) -> Tensor:
+        """W itself, decoded from all nodes' blocks, shape (m h, n w); check them first.
+
+        Args:
+            stored: shape (L, h, w).
+        """
+        with torch.no_grad():
+            blocks, came = self.collective.gather(stored.detach(), self._needed)
+            tasks = np.flatnonzero(came & self.collective.health.active).tolist()
+            factors = torch.from_numpy(prepare(self.storage, tasks, _dtype(stored)).matrix).to(blocks)
+            pieces = torch.tensordot(factors, blocks[tasks], dims=1)
+        rows, inner, (height, width) = self.code.rows, self.code.inner, stored.shape[1:]
+        return pieces.reshape(rows, inner, height, width).transpose(1, 2).reshape(rows * height, inner * width)
+
+    # --- tables as tensors --------------------------------------------------------------------------------------------
+
+    def _tensor(self, key: object, table: NDArray[np.float64], like: Tensor) -> Tensor:
+        """A table in the precision and on the device of ``like``, remembered."""
+        key = (key, like.dtype, like.device)
+        if key not in self._known:
+            if len(self._known) > 256:
+                self._known.clear()
+            self._known[key] = torch.from_numpy(np.ascontiguousarray(table)).to(like)
+        return self._known[key]
+
+
+@dataclass(frozen=True, eq=False)
+class _Verdict:
+    answers: Tensor
+    tasks: list[int]
+    nodes: list[int]
+    found: bool
+    reason: str
+
+
+def _decodes(code: Code, tasks: list[int], answers: Tensor) -> bool:
+    """These tasks' answers give the product with an error that is of use."""
+    dtype = _dtype(answers)
+    return prepare(code, tasks, dtype).expected_error <= code.decoding_limit(len(tasks), dtype)
+
+
+def _exact(numbers: Tensor) -> Tensor:
+    """In float32 at least: what is compared must not be rounded once more."""
+    return numbers if numbers.dtype in (torch.float32, torch.float64) else numbers.float()
+
+
+def _name(dtype: torch.dtype) -> str:
+    return str(dtype).removeprefix("torch.")
+
+
+def _dtype(numbers: Tensor) -> str:
+    """The precision weights are prepared for; NumPy knows no bfloat16."""
+    name = _name(numbers.dtype)
+    return "float16" if name == "bfloat16" else name

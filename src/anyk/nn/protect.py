@@ -1,0 +1,152 @@
+"""Any torch model on unreliable nodes: linear layers coded, all else replicated, each node with its own copy."""
+
+import copy
+from typing import Any, cast
+
+import torch
+from torch import Tensor, nn
+from torch.func import functional_call
+from torch.utils import _pytree as pytree
+
+from anyk.errors import InputError
+from anyk.nn.codes import TrainingCode
+from anyk.nn.collective import Collective
+from anyk.nn.convolution import CodedConv2d
+from anyk.nn.linear import CodedLinear, agreed
+from anyk.screening import Model
+
+#: Layers that mix the samples of a batch into their state while they run: nodes' copies would meet unseen.
+_MIXING = (nn.modules.batchnorm._BatchNorm,)
+
+
+def protect(
+    module: nn.Module,
+    code: TrainingCode,
+    collective: Collective,
+    *,
+    model: Model = "random",
+    products: torch.dtype | None = None,
+) -> "Protected":
+    """The same model with every `nn.Linear` and `nn.Conv2d` coded; ``module`` itself is left as it is.
+
+    Args:
+        module: any model whose forward pass runs under `torch.vmap` (most do): MLPs, transformers, mixers.
+        code: how weights are stored and multiplied.
+        collective: how nodes meet.
+        model: what errors may be like, ``"random"`` or ``"adversarial"``.
+        products: precision of products, see `CodedLinear`.
+
+    Returns:
+        A model that is called and trained like ``module``, with `CodedSGD`.
+
+    Raises:
+        InputError: nothing to code, or a layer that mixes the samples of a batch (BatchNorm).
+
+    >>> from anyk.nn import VirtualNodes, generalized_polydot
+    >>> net = nn.Sequential(nn.Linear(8, 16), nn.ReLU(), nn.Linear(16, 4))
+    >>> coded = protect(net, generalized_polydot(2, 2, nodes=8), VirtualNodes(8))
+    >>> x = torch.randn(5, 8)
+    >>> torch.allclose(coded(x), net(x), atol=1e-5)
+    True
+    """
+    return Protected(module, code, collective, model, products)
+
+
+class Protected(nn.Module):
+    """A model whose every node keeps its own copy of all that is not coded; see `protect`."""
+
+    def __init__(
+        self, module: nn.Module, code: TrainingCode, collective: Collective, model: Model, products: torch.dtype | None
+    ) -> None:
+        super().__init__()
+        plain = copy.deepcopy(module)
+        for name, part in plain.named_modules():
+            if isinstance(part, _MIXING):
+                raise InputError(
+                    f"protect: {name or 'the module'} is a {type(part).__name__}, which mixes the samples of a batch "
+                    "into its state. Use LayerNorm or GroupNorm."
+                )
+        self.collective = collective
+        self.module = _coded(plain, "", code, collective, model, products)
+        self.layers = [part for part in self.module.modules() if isinstance(part, CodedLinear)]
+        if not self.layers:
+            raise InputError(f"protect: {type(module).__name__} has no Linear or Conv2d to code.")
+        shared = {id(param) for layer in self.layers for param in layer.parameters(recurse=False)}
+        for layer in self.layers:
+            layer.separate = True
+        for part in self.module.modules():
+            for name, param in list(part.named_parameters(recurse=False)):
+                if id(param) not in shared:
+                    copies = param.detach().expand(len(collective.here), *param.shape).clone()
+                    part.register_parameter(name, nn.Parameter(copies, requires_grad=param.requires_grad))
+
+    def forward(self, *args: Any, **kwargs: Any) -> Any:
+        """Run the model at every node, and give what most of them hold.
+
+        Raises:
+            Uncorrectable: more wrong nodes than can be located.
+        """
+        params, buffers = dict(self.module.named_parameters()), dict(self.module.named_buffers())
+
+        def one(mine: dict[str, Tensor]) -> Any:
+            return functional_call(self.module, {**mine, **buffers}, args, kwargs)
+
+        copies = torch.vmap(one, randomness="same")(params)
+        return pytree.tree_map(lambda each: agreed(each, self.collective), copies)
+
+    def train(self, mode: bool = True) -> "Protected":
+        """Switch between training and evaluation; before evaluation everything stored is verified and mended.
+
+        Raises:
+            Uncorrectable: more wrong blocks than can be located.
+        """
+        if not mode and self.training:
+            self.verify()
+        return cast("Protected", super().train(mode))
+
+    def verify(self) -> list[int]:
+        """Check everything stored by random probes and mend what is wrong; return the nodes it was wrong at.
+
+        Raises:
+            Uncorrectable: more wrong blocks than can be located.
+        """
+        wrong = {node for layer in self.layers for node in layer.program.mend(layer.state)}
+        coded = {id(layer.coded) for layer in self.layers}
+        with torch.no_grad():
+            for param in self.parameters():
+                if id(param) not in coded:
+                    param.copy_(self.collective.agree(param, "replicated"))
+        return sorted(wrong)
+
+    def export(self) -> dict[str, Tensor]:
+        """An ordinary ``state_dict`` for the model that was protected, verified first.
+
+        Raises:
+            Uncorrectable: more wrong blocks than can be located.
+        """
+        self.verify()
+        plain: dict[str, Tensor] = {}
+        coded = {id(layer.coded): layer for layer in self.layers}
+        for name, param in self.module.named_parameters():
+            layer = coded.get(id(param))
+            if layer is None:
+                plain[name] = param.detach()[self.collective.reveal(param)].clone()
+            else:
+                plain[name.removesuffix("coded") + "weight"] = layer.weight()
+        plain |= {name: buffer.clone() for name, buffer in self.module.named_buffers()}
+        return CodedConv2d.renamed(self.module, plain)
+
+
+def _coded(
+    part: nn.Module, path: str, code: TrainingCode, collective: Collective, model: Model, products: torch.dtype | None
+) -> nn.Module:
+    """The part with all that can be coded replaced, depth first."""
+    if type(part) is nn.Linear:
+        layer = CodedLinear.from_linear(part, code, collective, model=model, products=products)
+        layer.program.name = path or "linear"
+        return layer
+    if type(part) is nn.Conv2d and part.groups == 1:
+        return CodedConv2d.from_convolution(part, code, collective, path, model=model, products=products)
+    for name, child in part.named_children():
+        setattr(part, name, _coded(child, f"{path}.{name}" if path else name, code, collective, model, products))
+    return part
