@@ -46,8 +46,8 @@ class CodedSGD(Optimizer):
         if other:
             raise InputError(
                 f"`CodedSGD({', '.join(f'{name}=…' for name in other)})` does not exist: coded weights can only "
-                "be added and scaled, which element-wise rules (Adam, L1, clipping by value) do not. Use lr, momentum, nesterov, "
-                "weight_decay, clip_norm."
+                "be added and scaled, which element-wise rules (Adam, L1, clipping by value) do not. Use lr, momentum, "
+                "nesterov, weight_decay, clip_norm."
             )
         for name, value in (("lr", lr), ("momentum", momentum), ("weight_decay", weight_decay)):
             if not value >= 0:
