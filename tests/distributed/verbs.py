@@ -1,5 +1,6 @@
 """What every engine must be able to do with every family of codes, and with a worker killed or stopped meanwhile."""
 
+import contextlib
 import os
 import signal
 import threading
@@ -81,7 +82,7 @@ class Struck:
     def product(self, deed=None, rank=0, after=0.0):
         """One product, with ``deed`` (a signal) done to a worker ``after`` seconds from its start; its seconds."""
         A, B = self.rng.standard_normal((60, 50)), self.rng.standard_normal((50, 40))
-        timer = threading.Timer(after, os.kill, (self.pid_of(rank), deed)) if deed is not None else None
+        timer = threading.Timer(after, done_to, (self.pid_of(rank), deed)) if deed is not None else None
         if timer is not None and after > 0:
             timer.start()
         elif timer is not None:
@@ -108,7 +109,7 @@ def stopped_for_a_while(struck, seconds):
     """A worker stands still for a while; products meanwhile are right and wait for nobody. Their longest seconds."""
     pid = struck.pid_of(1)
     os.kill(pid, signal.SIGSTOP)
-    timer = threading.Timer(seconds, os.kill, (pid, signal.SIGCONT))
+    timer = threading.Timer(seconds, done_to, (pid, signal.SIGCONT))
     timer.start()
     longest = 0.0
     try:
@@ -118,3 +119,9 @@ def stopped_for_a_while(struck, seconds):
         timer.join()
     struck.product()
     return longest
+
+
+def done_to(pid, deed):
+    """A signal to a process that may have been replaced meanwhile."""
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(pid, deed)

@@ -63,11 +63,14 @@ ENGINES = {
     "processes": "anyk.engines.processes:ProcessEngine",
     "simulated": "anyk.engines.simulated:SimulatedEngine",
     "futures": "anyk.engines.futures:FuturesEngine",
+    "dask": "anyk.engines.dask:DaskEngine",
 }
 
 #: Whose objects are opened as an engine: module and name of a class -> name of the engine, which gets it as ``at=``.
 OBJECTS = {
     ("concurrent.futures._base", "Executor"): "futures",
+    ("distributed.client", "Client"): "dask",
+    ("distributed.deploy.cluster", "Cluster"): "dask",
 }
 
 

@@ -44,6 +44,10 @@ class Desk:
             if seq > self._done:
                 self._flags.add(seq)
 
+    def is_flagged(self, seq: int) -> bool:
+        """Whether this message is not wanted any more."""
+        return seq in self._flags
+
     def reply(self, seq: int, message: bytes, unwanted: Callable[[], bool] | None = None) -> bytes:
         """Do what a pickled message asks; the answer, pickled."""
         try:

@@ -1,0 +1,353 @@
+"""Dask workers as an engine: a running scheduler, a client of one, or a cluster of its own on this machine.
+
+A lane is an actor on one worker: it keeps the blocks, works in a thread of its own, and hears of cancels while it
+works. Actors never move, and nothing of theirs is computed again elsewhere. What Dask does not tell by itself is asked
+for: the scheduler's events say when a worker is gone, so nothing waits for a worker that comes back under another
+address; a connection that was lost ends the engine.
+
+Several engines may share a cluster. On a cluster that is not its own an engine ends its actors, never a worker.
+"""
+
+import asyncio
+import contextlib
+import logging
+import os
+import shutil
+import signal
+import socket
+import tempfile
+import uuid
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+from anyk.engines import desk
+from anyk.engines.base import Caps
+from anyk.engines.fleet import FleetEngine
+from anyk.engines.remote import RemoteLane
+from anyk.errors import ClusterError, InputError
+from anyk.faults.base import FateOf
+
+#: How often the connection to the scheduler is looked at, in seconds.
+WATCH_SECONDS = 0.25
+
+
+class Actor:
+    """What runs on a Dask worker: a desk, and a thread that works through its messages in order.
+
+    Args:
+        rank: of the lane.
+    """
+
+    def __init__(self, rank: int) -> None:
+        self._desk = desk.Desk(f"worker {rank} (process {os.getpid()})")
+        self._thread = ThreadPoolExecutor(1, f"anyk-lane-{rank}")
+        self._next = 1
+        self._early: dict[int, asyncio.Event] = {}
+        self._is_left = False
+
+    async def hello(self) -> tuple[str, int]:
+        """Host and process."""
+        return socket.gethostname(), os.getpid()
+
+    async def perform(self, seq: int, message: bytes) -> bytes:
+        """The answer to a message, in the order of the numbers: on their way calls may overtake each other."""
+        if seq != self._next:
+            turn = self._early[seq] = asyncio.Event()
+            await turn.wait()
+        answer = asyncio.get_running_loop().run_in_executor(self._thread, self._work, seq, message)
+        self._next += 1
+        if (following := self._early.pop(self._next, None)) is not None:
+            following.set()
+        return await answer
+
+    async def flag(self, seq: int) -> None:
+        """This message is not wanted any more."""
+        self._desk.flag(seq)
+
+    async def leave(self) -> None:
+        """No work goes on."""
+        self._is_left = True
+
+    def _work(self, seq: int, message: bytes) -> bytes:
+        return self._desk.reply(seq, message, lambda: self._is_left or self._desk.is_flagged(seq))
+
+
+class _Post:
+    """The way to one actor.
+
+    Args:
+        engine: whose client speaks to it.
+        lane: that is answered.
+        actor: Dask's proxy.
+        future: that keeps the actor alive.
+        address: of its worker.
+    """
+
+    window = 16
+
+    def __init__(self, engine: "DaskEngine", lane: RemoteLane, actor: Any, future: Any, address: str) -> None:
+        self._engine, self._lane, self._actor, self._future, self._address = engine, lane, actor, future, address
+
+    def send(self, seq: int, message: bytes, /) -> None:
+        """Call the actor."""
+        self._engine.soon(self._exchange(seq, message))
+
+    def flag(self, seq: int, /) -> bool:
+        """Tell the actor."""
+        self._engine.soon(_ignored(self._actor.flag, seq))
+        return True
+
+    def end(self, *, kill: bool) -> None:
+        """Let the actor go; on a cluster of the engine's own also its process, where that is asked for."""
+        self._engine.soon(self._leave())
+        if kill:
+            self._engine.end_process(self._lane.pid)
+
+    async def _leave(self) -> None:
+        self._engine.vacated(self._lane, self._address)
+        await _ignored(self._actor.leave)
+        self._future.release()
+
+    async def _exchange(self, seq: int, message: bytes) -> None:
+        try:
+            answer = await self._actor.perform(seq, message)
+        except asyncio.CancelledError:
+            raise
+        except Exception as error:  # whatever way the worker, its scheduler or the network failed
+            self._engine.suspected(self._lane, self._address, error)
+        else:
+            self._lane.heard(seq, answer)
+
+
+class DaskEngine(FleetEngine):
+    """Lanes on Dask workers; see `anyk.engines.base.Engine`.
+
+    Args:
+        workers: number of lanes; 0: as many as there are workers (own cluster: as there are cores).
+        at: an address (``"dask://host:8786"``, ``"tls://host:8786"``), a Dask client or cluster; None: a cluster of its
+            own on this machine, reachable from this machine only, ended with the engine.
+        faults: fate of each piece of work.
+        security: for the connection to an address, a `distributed.Security`; a client's own is used with a client.
+
+    Raises:
+        InputError: nothing of that kind.
+        ClusterError: no scheduler, or no worker.
+    """
+
+    name = "dask"
+
+    def __init__(self, workers: int = 0, *, at: Any = None, faults: FateOf | None = None, security: Any = None) -> None:
+        try:
+            import distributed
+        except ImportError as error:
+            raise ClusterError("the dask engine needs Dask: pip install 'anyk[dask]'") from error
+        self.caps = Caps(
+            shared_memory=False, survives_loss=True, kill=True, respawn=True, remote=True, min_task_seconds=0.01
+        )
+        self._cluster: Any = None
+        self._directory, self._config = "", contextlib.ExitStack()
+        self._scheduler, security = _scheduler_of(at, security)
+        self._client: Any = None
+        self._free: list[str] = []
+        self._nannies: set[str] = set()
+        self._homes: dict[str, RemoteLane] = {}
+        self._hires: set[RemoteLane] = set()
+        self._gone = ""
+        self.replaces_slow = at is None
+        try:
+            if at is None:
+                self._scheduler = self._start_cluster(workers or os.cpu_count() or 1)
+            self._client = distributed.Client(
+                self._scheduler,
+                security=security,
+                set_as_default=False,
+                direct_to_workers=True if at is None else getattr(at, "direct_to_workers", None),
+                name="anyk",
+            )
+            count = self._look_around(workers)
+        except OSError as error:
+            self._release()
+            raise ClusterError(
+                f"the dask engine found no scheduler at {self._scheduler}: {error}. Start one with `dask scheduler`, "
+                "and workers with `dask worker`, or give the address of one that runs."
+            ) from error
+        except BaseException:
+            self._release()
+            raise
+        super().__init__(count, faults)
+        self.later(WATCH_SECONDS, self._watch)
+        self._muster()
+
+    # --- from any thread ----------------------------------------------------------------------------------------------
+
+    def soon(self, coroutine: Any) -> None:
+        """Run a coroutine on the client's loop, in the order of the calls."""
+        try:
+            asyncio.run_coroutine_threadsafe(coroutine, self._client.loop.asyncio_loop)
+        except RuntimeError:  # the loop is closed
+            coroutine.close()
+
+    def end_process(self, pid: int | None) -> None:
+        """Kill a worker process of the engine's own cluster; its nanny starts another one."""
+        if self._cluster is not None and pid is not None and not self._is_closed:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+
+    def suspected(self, lane: RemoteLane, address: str, error: Exception) -> None:
+        """An actor cannot be reached: in a moment the scheduler may say why."""
+        cause = f"its Dask worker {address} cannot be reached: {type(error).__name__}: {error}"
+        self.later(0.2, lambda: self.lost(lane, cause))
+
+    def _recruit(self, lane: RemoteLane) -> None:
+        if self._gone:
+            raise ClusterError(self._gone)
+        if not self._free and not self._nannies:
+            raise ClusterError(f"worker {lane.rank} cannot be replaced: the Dask cluster has no other worker left.")
+        self.soon(self._hire(lane))
+
+    def _release(self) -> None:
+        if self._client is not None:
+            with contextlib.suppress(Exception):
+                self._client.unsubscribe_topic("all")
+                self._client.sync(asyncio.sleep, 0.05)  # this and what the lanes said last goes out first
+            with contextlib.suppress(Exception):
+                self._client.close(timeout=2)
+        if self._cluster is not None:
+            with contextlib.suppress(Exception):
+                self._cluster.close(timeout=10)
+        if self._directory:
+            shutil.rmtree(self._directory, ignore_errors=True)
+        self._config.close()
+
+    # --- at the start -------------------------------------------------------------------------------------------------
+
+    def _start_cluster(self, workers: int) -> str:
+        import dask
+        import distributed
+
+        # Forked from a server: a tenth of the time that Dask's default takes to start a worker, and half of its memory.
+        self._config.enter_context(dask.config.set({"distributed.worker.multiprocessing-method": "forkserver"}))
+        self._directory = tempfile.mkdtemp(prefix="anyk-dask-")
+        self._cluster = distributed.LocalCluster(
+            n_workers=workers,
+            threads_per_worker=1,
+            dashboard_address="127.0.0.1:0",  # there is a web server anyhow; where its usual port is taken Dask warns
+            local_directory=self._directory,
+            silence_logs=logging.CRITICAL,
+        )
+        return str(self._cluster.scheduler_address)
+
+    def _look_around(self, asked: int) -> int:
+        """Find the workers there are, and hear of every later one; how many lanes there will be."""
+        self._client.subscribe_topic("all", self._hear)
+        try:
+            self._client.wait_for_workers(1, timeout=10)
+        except TimeoutError as error:
+            raise ClusterError(f"the Dask scheduler at {self._scheduler} has no workers: start some.") from error
+        workers = self._client.scheduler_info()["workers"]
+        self._free = [address for address in workers if address not in self._homes]
+        self._nannies = {address for address, worker in workers.items() if worker.get("nanny")}
+        return min(asked or len(workers), len(workers))
+
+    # --- on the client's loop -----------------------------------------------------------------------------------------
+
+    async def _hire(self, lane: RemoteLane) -> None:
+        """Make an actor for a lane on a worker that has none, as soon as there is one."""
+        self._hires.add(lane)
+        try:
+            while lane.alive and not lane.born.is_set() and not self._gone:
+                if self._free and await self._settle_in(lane, self._free.pop(0)):
+                    return
+                await asyncio.sleep(0.02)
+        finally:
+            self._hires.discard(lane)
+
+    async def _settle_in(self, lane: RemoteLane, address: str) -> bool:
+        """Whether the actor is there; False if its worker went away meanwhile: its task would wait for ever."""
+        self._homes[address] = lane
+        future = self._client.submit(
+            Actor,
+            lane.rank,
+            actor=True,
+            workers=[address],
+            allow_other_workers=False,
+            pure=False,
+            key=f"anyk-lane-{lane.rank}-{uuid.uuid4().hex}",
+        )
+        try:
+            with self._client.as_current():
+                actor = await self._while_there(lane, address, future)
+                host, pid = await self._while_there(lane, address, actor.hello())
+        except Exception as error:
+            future.release()
+            if self._homes.pop(address, None) is not None:
+                self.lost(lane, f"no actor could be made on the Dask worker {address}: {error!r}")
+            return not lane.alive
+        if not self.arrived(lane, _Post(self, lane, actor, future, address), host, pid):
+            future.release()
+            self.vacated(lane, address)
+        return True
+
+    async def _while_there(self, lane: RemoteLane, address: str, awaitable: Any) -> Any:
+        """Wait for something as long as the worker is this lane's."""
+        task = asyncio.ensure_future(_awaited(awaitable))
+        while not task.done():
+            await asyncio.wait([task], timeout=0.02)
+            if self._homes.get(address) is not lane:
+                task.cancel()
+                raise ClusterError("the worker is gone")
+        return task.result()
+
+    async def _hear(self, event: tuple[float, Any]) -> None:
+        """What the scheduler says about its workers."""
+        _, said = event
+        match said:
+            case {"action": "add-worker", "worker": address}:
+                if address not in self._homes and address not in self._free:
+                    self._free.append(address)
+            case {"action": "remove-worker", "worker": address, **rest}:
+                if address in self._free:
+                    self._free.remove(address)
+                lane = self._homes.pop(address, None)
+                if lane is not None and lane.born.is_set():
+                    how = "was closed" if rest.get("expected") else "died or was cut off"
+                    self.lost(lane, f"its Dask worker {address} {how}")
+
+    def vacated(self, lane: RemoteLane, address: str) -> None:
+        """A lane is lost whose worker may still be there, and is then free for another one."""
+        if self._homes.get(address) is lane:
+            del self._homes[address]
+            if self._cluster is None:
+                self._free.append(address)
+
+    def _watch(self) -> None:
+        """In the engine's thread: a client that lost its scheduler has lost all that was there."""
+        if self._client.status != "running":
+            self._gone = (
+                f"the connection to the Dask scheduler at {self._scheduler} was lost, and with it all that was placed "
+                "there: open the engine again when the scheduler runs"
+            )
+            for lane in self.lanes:
+                self.lost(lane, self._gone)
+            return
+        self.later(WATCH_SECONDS, self._watch)
+
+
+async def _awaited(awaitable: Any) -> Any:
+    return await awaitable
+
+
+async def _ignored(method: Any, *args: Any) -> None:
+    """Call an actor that may not be there any more."""
+    with contextlib.suppress(Exception):
+        await method(*args)
+
+
+def _scheduler_of(at: Any, security: Any) -> tuple[str, Any]:
+    """Address and security of the scheduler."""
+    if at is None or isinstance(at, str):
+        return (at or "").removeprefix("dask://"), security
+    if hasattr(at, "scheduler_info") and hasattr(at, "scheduler"):
+        address = getattr(at, "scheduler_address", None) or at.scheduler.address
+        return str(address), security or at.security
+    raise InputError(f"`DaskEngine(at={at!r})` needs the address of a scheduler, a Dask client or a Dask cluster.")

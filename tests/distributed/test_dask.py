@@ -1,0 +1,317 @@
+"""The engine on Dask workers: the contract on a shared cluster, faults on clusters of its own, Dask's traps."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import anyk
+from anyk.engines.base import Ref
+from anyk.engines.work import nap
+from anyk.errors import ClusterError, InputError, WorkerLost
+from anyk.faults import ShiftedExponential
+from anyk.job import everyone
+from anyk.testing.engines import EngineContract
+from tests.distributed.verbs import (
+    CODES,
+    Struck,
+    every_verb,
+    killed_before_during_and_after,
+    several_at_once,
+    stopped_for_a_while,
+)
+
+distributed = pytest.importorskip("distributed")
+dask = pytest.importorskip("dask")
+
+pytestmark = [
+    pytest.mark.cluster,
+    # Dask's own: sockets and processes that it closes a little later.
+    pytest.mark.filterwarnings("ignore::ResourceWarning"),
+]
+
+CODE = anyk.codes.matdot(2, workers=6)
+LASTING = ShiftedExponential(shift=1.0, scale=0.1, unit_seconds=0.15)
+
+
+@pytest.fixture(scope="module")
+def cluster(tmp_path_factory):
+    """Three workers, for all tests that break none."""
+    settings = {"distributed.worker.multiprocessing-method": "forkserver"}
+    with (
+        dask.config.set(settings),
+        distributed.LocalCluster(
+            n_workers=3,
+            threads_per_worker=1,
+            dashboard_address="127.0.0.1:0",
+            local_directory=str(tmp_path_factory.mktemp("dask")),
+            silence_logs=50,
+        ) as cluster,
+    ):
+        yield cluster
+
+
+@pytest.fixture
+def client(cluster):
+    with distributed.Client(cluster, set_as_default=False) as client:
+        yield client
+
+
+@pytest.fixture(scope="module")
+def own():
+    """Six workers of the engine's own whose tasks last a little."""
+    with anyk.engines.open("dask:6", faults=LASTING) as engine:
+        yield engine
+
+
+class TestDask(EngineContract):
+    @pytest.fixture(autouse=True)
+    def address(self, cluster):
+        self.address = cluster.scheduler_address
+
+    def make(self, workers):
+        return anyk.engines.open(self.address.replace("tcp://", "dask://"), workers=workers)
+
+    def test_no_worker_of_a_shared_cluster_is_killed(self, engine):
+        pids = [lane.pid for lane in engine.lanes]
+        engine.lanes[0].kill()
+        engine.respawn(0).submit(abs, -1).result(timeout=30)
+
+        assert sorted(lane.pid for lane in engine.lanes) == sorted(pids)
+
+
+@pytest.mark.parametrize("code", CODES, ids=lambda code: code.name)
+def test_every_verb_with_every_code(code, cluster):
+    with anyk.engines.open(cluster) as engine:
+        every_verb(engine, code)
+
+
+def test_a_verb_takes_a_client_and_leaves_it_and_nothing_behind(client):
+    A, B = np.random.default_rng(0).standard_normal((2, 30, 30))
+    np.testing.assert_allclose(anyk.matmul(A, B, CODE, engine=client).value, A @ B)
+
+    assert client.submit(abs, -1).result() == 1
+    assert eventually(lambda: not lanes_known_to(client))
+
+
+def test_several_products_at_once_and_two_engines_on_one_cluster(cluster):
+    with anyk.engines.open(cluster) as engine, anyk.engines.open(cluster) as another:
+        threads = [threading.Thread(target=several_at_once, args=(each, CODE)) for each in (engine, another)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+
+
+def test_workers_killed_before_during_and_after_a_product(own):
+    killed_before_during_and_after(Struck(own, CODE))
+
+
+def test_a_stopped_worker_is_not_waited_for(own):
+    everyone_is_back(own)
+
+    assert stopped_for_a_while(Struck(own, CODE), 4.0) < 3.0
+
+
+def test_blocks_lost_with_their_worker_are_placed_again_on_its_successor(own):
+    A, y = np.random.default_rng(0).standard_normal((60, 40)), np.ones(40)
+    everyone_is_back(own)
+    with anyk.place(A, CODE, engine=own) as coded:
+        for rank in (0, 3):
+            lane = own.lanes[rank]
+            os.kill(lane.pid, signal.SIGKILL)
+            np.testing.assert_allclose(coded @ y, A @ y)
+            everyone_is_back(own)
+            assert own.lanes[rank].pid != lane.pid
+        product = coded.product(y, stop=everyone)
+
+    assert product.survivors == tuple(range(6))
+    np.testing.assert_allclose(product.value, A @ y)
+
+
+def test_a_worker_that_dies_while_it_is_hired_keeps_nobody_waiting(own):
+    for _ in range(2):
+        everyone_is_back(own)
+        successor = own.respawn(5)
+        killer = threading.Thread(target=kill_newcomers, args=({lane.pid for lane in own.lanes}, 2.0))
+        killer.start()
+        answer = successor.submit(abs, -1)
+        assert eventually(answer.done, 30)
+        killer.join()
+        everyone_is_back(own)
+
+
+def test_nothing_stays_pending_for_ever_on_a_scheduler_whose_worker_died(own):
+    everyone_is_back(own)
+    with distributed.Client(own._scheduler, set_as_default=False) as client:
+        owed = own.lanes[1].submit(nap, 60.0)
+        os.kill(own.lanes[1].pid, signal.SIGKILL)
+
+        assert isinstance(owed.exception(timeout=10), WorkerLost)
+        assert eventually(lambda: all(state != "no-worker" for state in lanes_known_to(client).values()))
+
+
+def test_a_worker_that_leaves_a_shared_cluster_for_good_is_not_waited_for(tmp_path):
+    threads = {"processes": False, "dashboard_address": "127.0.0.1:0", "silence_logs": 50, "local_directory": tmp_path}
+    with (
+        distributed.LocalCluster(n_workers=3, **threads) as cluster,
+        anyk.engines.open(cluster, faults=LASTING) as engine,
+    ):
+        A, B = np.random.default_rng(0).standard_normal((2, 30, 30))
+        timer = threading.Timer(0.1, cluster.scale, [2])
+        timer.start()
+        product = anyk.matmul(A, B, anyk.codes.matdot(2, workers=6), engine=engine, timeout=30)
+        timer.join()
+        assert eventually(lambda: [lane.alive for lane in engine.lanes].count(False) == 1)
+        again = anyk.matmul(A, B, anyk.codes.matdot(2, workers=6), engine=engine, timeout=30)
+        (gone,) = [lane for lane in engine.lanes if not lane.alive]
+
+        assert "was closed" in gone.cause or "no other worker left" in gone.cause
+    np.testing.assert_allclose(product.value, A @ B)
+    np.testing.assert_allclose(again.value, A @ B)
+
+
+def test_a_scheduler_that_ends_during_a_product_is_a_clear_error(tmp_path):
+    scheduler, workers, address = started(tmp_path)
+    try:
+        slow = ShiftedExponential(shift=1.0, scale=0.1, unit_seconds=20.0)
+        with anyk.engines.open(address, faults=slow) as engine:
+            timer = threading.Timer(0.5, scheduler.kill)
+            timer.start()
+            began = time.monotonic()
+            with pytest.raises(ClusterError, match=r"scheduler at .* was lost|worker .* died|cannot be reached"):
+                anyk.matmul(np.eye(20), np.eye(20), anyk.codes.matdot(1, workers=2), engine=engine)
+            timer.join()
+            assert time.monotonic() - began < 15
+            assert eventually(lambda: engine._gone)
+            with pytest.raises(ClusterError, match="open the engine again"):
+                engine.respawn(0)
+    finally:
+        for process in (scheduler, workers):
+            process.kill()
+            process.wait()
+
+
+def test_where_no_scheduler_is_the_error_says_so():
+    quickly = {"distributed.comm.timeouts.connect": "1s"}
+    with dask.config.set(quickly), pytest.raises(ClusterError, match="no scheduler at"):
+        anyk.engines.open("dask://127.0.0.1:9")
+
+
+def test_what_is_nothing_of_dasks_is_refused():
+    with pytest.raises(InputError, match="address of a scheduler"):
+        anyk.engines.dask.DaskEngine(at=7)
+
+
+def test_memory_that_a_worker_does_not_have_is_a_failure_with_its_reason(cluster):
+    with anyk.engines.open(cluster) as engine:
+        lane = engine.lanes[0]
+        error = lane.submit(np.ones, (1 << 48,)).exception(timeout=30)
+        lane.put("a", np.ones(3))
+
+        assert isinstance(error, MemoryError)
+        assert lane.submit(np.sum, Ref("a")).result(timeout=30) == 3
+
+
+def test_nothing_is_left_behind():
+    before = children()
+    with anyk.engines.open("dask:2") as engine:
+        directory = Path(engine._directory)
+        assert directory.is_dir()
+        os.kill(engine.lanes[0].pid, signal.SIGKILL)
+
+    assert eventually(lambda: children() <= before)
+    assert not directory.exists()
+
+
+# --- helpers ----------------------------------------------------------------------------------------------------------
+
+
+def eventually(true, seconds=10.0):
+    until = time.monotonic() + seconds
+    while not true() and time.monotonic() < until:
+        time.sleep(0.02)
+    return true()
+
+
+def everyone_is_back(engine):
+    """All lanes answer, replaced where they were lost."""
+    for lane in [*engine.lanes]:
+        if not lane.alive:
+            engine.respawn(lane.rank)
+    for _ in range(3):
+        answers = [lane.submit(abs, -1) for lane in engine.lanes]
+        dead = [rank for rank, answer in enumerate(answers) if answer.exception(timeout=30) is not None]
+        if not dead:
+            return
+        for rank in dead:
+            engine.respawn(rank)
+    raise AssertionError("workers do not come back")
+
+
+def kill_newcomers(known, seconds):
+    """Kill every worker process that is new, for a while, as soon as it is there; at most three."""
+    until, killed = time.monotonic() + seconds, 0
+    mine = children()
+    while time.monotonic() < until and killed < 3:
+        for pid in children() - mine - known:
+            try:
+                os.kill(pid, signal.SIGKILL)
+                killed += 1
+            except ProcessLookupError:
+                pass
+        time.sleep(0.05)
+
+
+def children():
+    """Processes below this one that run Dask workers: forked by the server of forks, which stays."""
+    found, parents = set(), {}
+    for status in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            fields = status.read_text().rpartition(")")[2].split()
+        except OSError:
+            continue
+        if fields[0] != "Z":
+            parents[int(status.parent.name)] = int(fields[1])
+    for pid in parents:
+        above = pid
+        while above in parents and above != os.getpid():
+            above = parents[above]
+        if above == os.getpid() and parents[pid] != os.getpid():
+            found.add(pid)
+    return found
+
+
+def lanes_known_to(client):
+    """The lanes' tasks on the scheduler, with their states."""
+    return client.run_on_scheduler(
+        lambda dask_scheduler: {
+            key: task.state for key, task in dask_scheduler.tasks.items() if str(key).startswith("anyk-lane")
+        }
+    )
+
+
+def started(directory):
+    """A scheduler and two workers as processes of their own; the address."""
+    file = directory / "scheduler.json"
+    place = ["--scheduler-file", str(file), "--no-dashboard"]
+    scheduler = dask_command("scheduler", *place, "--host", "127.0.0.1", "--port", "0", cwd=directory)
+    assert eventually(lambda: file.exists() and file.read_text().endswith("}"), 20)
+    workers = dask_command("worker", *place, "--nworkers", "2", "--nthreads", "1", cwd=directory)
+    address = json.loads(file.read_text())["address"]
+    with distributed.Client(address, set_as_default=False) as client:
+        client.wait_for_workers(2, timeout=30)
+    return scheduler, workers, address.replace("tcp://", "dask://")
+
+
+def dask_command(name, *arguments, cwd):
+    """A process of Dask's own command line."""
+    command = [sys.executable, "-m", f"distributed.cli.dask_{name}", *arguments]
+    return subprocess.Popen(command, stderr=subprocess.DEVNULL, cwd=cwd)
