@@ -64,6 +64,7 @@ ENGINES = {
     "simulated": "anyk.engines.simulated:SimulatedEngine",
     "futures": "anyk.engines.futures:FuturesEngine",
     "dask": "anyk.engines.dask:DaskEngine",
+    "ray": "anyk.engines.ray:RayEngine",
 }
 
 #: Whose objects are opened as an engine: module and name of a class -> name of the engine, which gets it as ``at=``.
