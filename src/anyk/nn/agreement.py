@@ -23,6 +23,8 @@ def majority(copies: Tensor, active: NDArray[np.bool_]) -> tuple[int, list[int]]
         return int(np.flatnonzero(active)[0]), []
     flat = bits(copies).reshape(len(copies), -1)
     nodes = np.flatnonzero(active).tolist()
+    if len(nodes) == len(copies) and all(torch.equal(flat[0], other) for other in flat[1:]):
+        return 0, []
     groups: list[list[int]] = []
     while nodes:
         first, *others = nodes

@@ -14,7 +14,7 @@ from anyk.nn.program import Program
 from anyk.screening import Model
 
 #: Of copies, blocks, bias and layer.
-Gradients = tuple[Tensor, Tensor, Tensor | None, None]
+Gradients = tuple[Tensor | None, Tensor, Tensor | None, None]
 
 
 class CodedParameter(nn.Parameter):
@@ -101,17 +101,19 @@ class CodedLinear(nn.Module):
         self.in_features, self.out_features = plain.in_features, plain.out_features
         self.code, self.products, self.separate = code, products, False
         self.program = Program(code, collective, model, "linear")
-        self.coded = CodedParameter(self.encoded(plain.weight))
+        self.coded = CodedParameter(self.encoded(plain.weight), plain.weight.requires_grad)
         self.coded.layer = self
-        here = len(collective.here)
-        self.bias = None if plain.bias is None else nn.Parameter(plain.bias.detach().repeat(here, 1))
+        self.bias: nn.Parameter | None = None
+        if plain.bias is not None:
+            copies = plain.bias.detach().repeat(len(collective.here), 1)
+            self.bias = nn.Parameter(copies, plain.bias.requires_grad)
         self.momentum: list[Tensor] = []
         self.keeps_factors = False
         self.factors: list[tuple[Tensor, Tensor]] = []
 
     def __setstate__(self, state: dict[str, Any]) -> None:  # a copy's parameter belongs to the copy
         super().__setstate__(state)
-        self.coded = CodedParameter(self.coded.detach())
+        self.coded = CodedParameter(self.coded.detach(), self.coded.requires_grad)
         self.coded.layer = self
 
     def extra_repr(self) -> str:
@@ -167,6 +169,7 @@ class CodedLinear(nn.Module):
         mixed = torch.from_numpy(code.encode(blocks.numpy()))[here.start : here.stop]
         return mixed.to(weight.device, weight.dtype)
 
+    @property
     def weight(self) -> Tensor:
         """W decoded, shape (out_features, in_features), after the stored blocks were verified.
 
@@ -217,20 +220,19 @@ class _EveryNode(torch.autograd.Function):
         layer, program = ctx.layer, ctx.layer.program
         code, (_, height, _) = layer.code, ctx.blocks.shape
         grad = program.collective.strike("hadamard", grad, program.name)
-        padded = functional.pad(grad, (0, height * code.rows - layer.out_features))
-        done = program.product("backward", padded, ctx.blocks, [ctx.blocks, *layer.momentum], layer.products)
-        row = done.encoded if code.backward.inputs is code.row else program.encode(done.copies, code.row)
-        col = ctx.encoded if code.forward.inputs is code.col else program.encode(ctx.copies, code.col)
+        deltas = functional.pad(grad, (0, height * code.rows - layer.out_features))
+        back, row = None, None
+        if ctx.needs_input_grad[0]:
+            done = program.product("backward", deltas, ctx.blocks, [ctx.blocks, *layer.momentum], layer.products)
+            back, deltas = done.decoded[..., : layer.in_features], done.copies
+            row = done.encoded if code.backward.inputs is code.row else None
+        # Without a product nothing checks the gradient here: what is wrong with it shows at the next forward product.
+        row = program.encoded("backward", deltas, code.row) if row is None else row
+        col = ctx.encoded if code.forward.inputs is code.col else program.encoded("forward", ctx.copies, code.col)
         if layer.keeps_factors:
-            layer.factors.append((done.copies, ctx.copies))
-        change = torch.matmul(row.transpose(1, 2), col)
-        own_grad = done.copies[..., : layer.out_features]
-        return (
-            done.decoded[..., : layer.in_features],
-            change,
-            own_grad.sum(dim=1) if ctx.bias else None,
-            None,
-        )
+            layer.factors.append((deltas, ctx.copies))
+        bias = deltas[..., : layer.out_features].sum(dim=1) if ctx.bias else None
+        return back, torch.matmul(row.transpose(1, 2), col), bias, None
 
 
 class _OneNode(torch.autograd.Function):

@@ -97,7 +97,7 @@ class Program:
         place = f"{self.name} {phase}"
         for left in reversed(range(collective.attempts)):
             collective.strike("stored", blocks, place)
-            encoded = collective.strike("encode", self.encode(copies, stage.inputs), place)
+            encoded = self.encoded(phase, copies, stage.inputs)
             factor = blocks.transpose(1, 2) if phase == "forward" else blocks
             answers = torch.matmul(encoded.to(products or encoded.dtype), factor.to(products or factor.dtype))
             answers, came = collective.gather(collective.strike("product", answers, place), self._needed)
@@ -118,7 +118,11 @@ class Program:
         decoded = self._decoded(stage, verdict.answers, verdict.tasks).to(copies.dtype)
         return Multiplied(collective.strike("decode", decoded, place), copies, encoded)
 
-    def encode(self, copies: Tensor, table: NDArray[np.float64]) -> Tensor:
+    def encoded(self, phase: Phase, copies: Tensor, table: NDArray[np.float64]) -> Tensor:
+        """Each node's mixture of the blocks of its own copy, with what errors make of it, shape (L, B, N / blocks)."""
+        return self.collective.strike("encode", self._encode(copies, table), f"{self.name} {phase}")
+
+    def _encode(self, copies: Tensor, table: NDArray[np.float64]) -> Tensor:
         """Each node's mixture of the blocks of its own copy, shape (L, B, N / blocks)."""
         count, (here, batch, _) = len(table), copies.shape
         factors = self._tensor(("encode", id(table)), table[:, self.collective.here].T, copies)
@@ -129,7 +133,7 @@ class Program:
         return torch.matmul(factors[:, None, None], copies.reshape(here, batch, count, -1))[:, :, 0]
 
     def _encoded_again(self, encoded: Tensor, copies: Tensor, stage: Stage, nodes: list[int]) -> Tensor:
-        again, encoded = self.encode(copies, stage.inputs), encoded.clone()
+        again, encoded = self._encode(copies, stage.inputs), encoded.clone()
         places = [node - self.collective.here.start for node in nodes if node in self.collective.here]
         encoded[places] = again[places]
         return encoded

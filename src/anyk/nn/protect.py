@@ -1,11 +1,15 @@
 """Any torch model on unreliable nodes: linear layers coded, all else replicated, each node with its own copy."""
 
 import copy
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
 from torch.func import functional_call
+from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils import _pytree as pytree
 
 from anyk.errors import InputError
@@ -67,18 +71,36 @@ class Protected(nn.Module):
                     "into its state. Use LayerNorm or GroupNorm."
                 )
         self.collective = collective
-        self.module = _coded(plain, "", code, collective, model, products)
+        uses = Counter(id(param) for part in plain.modules() for param in part.parameters(recurse=False))
+        tied = {param for param, times in uses.items() if times > 1}
+
+        def coded(part: nn.Module, path: str) -> nn.Module:
+            """The part with all that can be coded replaced, depth first; weights used twice stay replicated."""
+            if type(part) is nn.Linear and id(part.weight) not in tied:
+                layer = CodedLinear.from_linear(part, code, collective, model=model, products=products)
+                layer.program.name = path or "linear"
+                return layer
+            if type(part) is nn.Conv2d and part.groups == 1 and id(part.weight) not in tied:
+                return CodedConv2d.from_convolution(part, code, collective, path, model=model, products=products)
+            for name, child in part.named_children():
+                setattr(part, name, coded(child, f"{path}.{name}" if path else name))
+            return part
+
+        self.module = coded(plain, "")
         self.layers = [part for part in self.module.modules() if isinstance(part, CodedLinear)]
         if not self.layers:
             raise InputError(f"protect: {type(module).__name__} has no Linear or Conv2d to code.")
         shared = {id(param) for layer in self.layers for param in layer.parameters(recurse=False)}
         for layer in self.layers:
             layer.separate = True
+        stacked: dict[int, nn.Parameter] = {}
         for part in self.module.modules():
             for name, param in list(part.named_parameters(recurse=False)):
                 if id(param) not in shared:
                     copies = param.detach().expand(len(collective.here), *param.shape).clone()
-                    part.register_parameter(name, nn.Parameter(copies, requires_grad=param.requires_grad))
+                    part.register_parameter(
+                        name, stacked.setdefault(id(param), nn.Parameter(copies, param.requires_grad))
+                    )
 
     def forward(self, *args: Any, **kwargs: Any) -> Any:
         """Run the model at every node, and give what most of them hold.
@@ -91,7 +113,8 @@ class Protected(nn.Module):
         def one(mine: dict[str, Tensor]) -> Any:
             return functional_call(self.module, {**mine, **buffers}, args, kwargs)
 
-        copies = torch.vmap(one, randomness="same")(params)
+        with _plain_attention():
+            copies = torch.vmap(one, randomness="same")(params)
         return pytree.tree_map(lambda each: agreed(each, self.collective), copies)
 
     def train(self, mode: bool = True) -> "Protected":
@@ -132,21 +155,18 @@ class Protected(nn.Module):
             if layer is None:
                 plain[name] = param.detach()[self.collective.reveal(param)].clone()
             else:
-                plain[name.removesuffix("coded") + "weight"] = layer.weight()
+                plain[name.removesuffix("coded") + "weight"] = layer.weight
         plain |= {name: buffer.clone() for name, buffer in self.module.named_buffers()}
         return CodedConv2d.renamed(self.module, plain)
 
 
-def _coded(
-    part: nn.Module, path: str, code: TrainingCode, collective: Collective, model: Model, products: torch.dtype | None
-) -> nn.Module:
-    """The part with all that can be coded replaced, depth first."""
-    if type(part) is nn.Linear:
-        layer = CodedLinear.from_linear(part, code, collective, model=model, products=products)
-        layer.program.name = path or "linear"
-        return layer
-    if type(part) is nn.Conv2d and part.groups == 1:
-        return CodedConv2d.from_convolution(part, code, collective, path, model=model, products=products)
-    for name, child in part.named_children():
-        setattr(part, name, _coded(child, f"{path}.{name}" if path else name, code, collective, model, products))
-    return part
+@contextmanager
+def _plain_attention() -> Iterator[None]:
+    """Torch's fused inference paths read weights past the layers that hold them, and cannot run node by node."""
+    fused = torch.backends.mha.get_fastpath_enabled()
+    torch.backends.mha.set_fastpath_enabled(False)
+    try:
+        with sdpa_kernel(SDPBackend.MATH):
+            yield
+    finally:
+        torch.backends.mha.set_fastpath_enabled(fused)
