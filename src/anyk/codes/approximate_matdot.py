@@ -7,13 +7,17 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from anyk.code import Code
-from anyk.codes._levels import Candidate, candidates, random_sets, ranked
+from anyk.codes._levels import (
+    Candidate,
+    candidates,
+    ensure_integers,
+    random_sets,
+    ranked,
+    refuse_if_copies_do,
+)
 from anyk.errors import CodeError
 from anyk.partition import Partition
 from anyk.weights import Sets, product_error
-
-#: Two copies of each block reach this error from as many answers as there are blocks.
-WORST_BETTER_THAN_COPIES = 0.4
 
 _PROFILES = ("staircase", "graceful")
 
@@ -33,8 +37,8 @@ def approximate_matdot(
     float64 half as many answers beyond m as an exact code needs give 1e-8 to 1e-5, m answers 2e-8 (m = 2), 1e-5 (3),
     3e-4 (4), 2e-3 (5).
 
-    Several families (powers, Chebyshev, trigonometric; staircase and geometric weights) are scored on random survivor
-    sets, and the best is taken.
+    Several families (powers, Chebyshev, trigonometric, trigonometric with an anchor; staircase and geometric weights)
+    are scored on random survivor sets, and the best is taken.
 
     Args:
         inner: number of blocks m along the inner dimension; at least 2.
@@ -49,8 +53,8 @@ def approximate_matdot(
         random survivor sets of that size.
 
     Raises:
-        CodeError: ``results`` or ``workers`` out of range, an unknown profile, or an error no better than plain
-            replication.
+        CodeError: ``results`` or ``workers`` out of range or no integer, an unknown profile, or an error no better than
+            plain replication.
 
     Reference:
         Jeong, Devulapalli, Cadambe, Calmon, arXiv 2105.01973 (results = inner); the staircases are anyk's own.
@@ -62,6 +66,7 @@ def approximate_matdot(
     needed = inner if results is None else results
     call = f"approximate_matdot(inner={inner}, workers={workers}, results={needed})"
     _check(call, inner, workers, needed, profile)
+    partition = Partition(1, inner, 1)
     noise = product_error(dtype)
     last = min(2 * inner - 1, workers)
     score = partial(_graceful, noise=noise, last=last) if profile == "graceful" else partial(_tailed, noise=noise)
@@ -71,10 +76,10 @@ def approximate_matdot(
         score,
     )[0]
     error = _rms(best, random_sets(workers, needed, 400, seed=2), noise=noise)
-    _refuse_if_replication_is_as_good(call, inner, workers, needed, error, dtype)
+    refuse_if_copies_do(call, partition, workers, needed, error, dtype)
     return Code(
         "approximate_matdot",
-        Partition(1, inner, 1),
+        partition,
         best.left[None] / np.linalg.norm(best.left, axis=0),
         best.right[:, None] / np.linalg.norm(best.right, axis=0),
         needed,
@@ -87,9 +92,10 @@ def approximate_matdot(
 def _check(call: str, inner: int, workers: int, results: int, profile: str) -> None:
     if profile not in _PROFILES:
         raise CodeError(f"`{call}`: profile={profile!r} is unknown. Use 'staircase' or 'graceful'.")
-    if not isinstance(inner, int) or inner < 2:
-        raise CodeError(f"`{call}` needs `inner` to be an integer of at least 2: one block needs no code.")
-    if not isinstance(results, int) or results < inner:
+    ensure_integers(call, inner=inner, workers=workers, results=results)
+    if inner < 2:
+        raise CodeError(f"`{call}` needs `inner` to be at least 2: one block needs no code.")
+    if results < inner:
         raise CodeError(
             f"`{call}`: fewer than {inner} answers cannot tell {inner} blocks apart, whatever the code. "
             f"Use results={inner} or more, or fewer blocks."
@@ -98,7 +104,7 @@ def _check(call: str, inner: int, workers: int, results: int, profile: str) -> N
         raise CodeError(
             f"`{call}`: {2 * inner - 1} answers give the exact product. Use matdot(inner={inner}, workers={workers})."
         )
-    if not isinstance(workers, int) or workers < results:
+    if workers < results:
         raise CodeError(
             f"`{call}` cannot be decoded: {results} results are needed and {workers} workers exist. "
             f"Use {results} or more workers, or fewer blocks."
@@ -133,16 +139,3 @@ def _exact_threshold(candidate: Candidate, workers: int, last: int, noise: float
         if _rms(candidate, random_sets(workers, results, 40, seed=3), noise=noise) <= 100 * noise:
             return results
     return workers + 1
-
-
-def _refuse_if_replication_is_as_good(
-    call: str, inner: int, workers: int, results: int, error: float, dtype: DTypeLike
-) -> None:
-    copies = workers // inner
-    # a block is missing when none of its copies is among the results
-    missing = comb(max(0, workers - copies), results) / comb(workers, results) if copies > 1 else 1.0
-    if error >= min(missing**0.5, WORST_BETTER_THAN_COPIES):
-        raise CodeError(
-            f"`{call}` would have a relative error of {error:.1g} in {dtype}, no better than copies of each block. Use "
-            f"replication(1, {inner}, 1, copies=2), more results (up to {2 * inner - 2}), or a wider dtype."
-        )

@@ -141,12 +141,23 @@ def starting_tables(
         return "random tables", None
     if start != "structured":
         raise CodeError(f"discover(start={start!r}) is unknown. Use 'structured', 'random' or a code.")
-    cut = goal.partition
-    if cut.wanted == 1 and cut.inner <= goal.results < 2 * cut.inner - 1:
-        try:
-            code = codes.approximate_matdot(cut.inner, goal.workers, results=goal.results, dtype=goal.dtype)
-            return code.reference, (code.left, code.right)
-        except CodeError:  # no better than replication; the exact code may still be a place to begin
-            pass
+    cut, closed = goal.partition, _approximate(goal)
+    if closed is not None:
+        return closed.reference, (closed.left, closed.right)
     left, right, _ = digit_tables(cut.rows, cut.inner, cut.cols, goal.workers, stride=cut.inner, basis="trigonometric")
     return "the trigonometric exact code", (left, right)
+
+
+def _approximate(goal: Goal) -> Code | None:
+    """The closed form in real tables for fewer answers than an exact code needs; None where there is none."""
+    cut, workers, results, dtype = goal.partition, goal.workers, goal.results, goal.dtype
+    if not cut.products <= results < cut.products + cut.inner - 1:
+        return None
+    try:
+        if cut.wanted == 1:
+            return codes.approximate_matdot(cut.inner, workers, results=results, dtype=dtype)
+        return codes.approximate_polydot(
+            cut.rows, cut.inner, cut.cols, workers, results=results, dtype=dtype, basis="chebyshev"
+        )
+    except CodeError:  # no better than replication; the exact code may still be a place to begin
+        return None
