@@ -23,6 +23,10 @@ class CodedParameter(nn.Parameter):
     layer: "CodedLinear"
 
 
+class ReplicatedParameter(nn.Parameter):
+    """Copies of the same numbers, one for each node here: shape (L, …)."""
+
+
 class CodedLinear(nn.Module):
     """``y = x W^T + b`` on coded weights: forward, backward and update, each right while few enough nodes are wrong.
 
@@ -106,7 +110,7 @@ class CodedLinear(nn.Module):
         self.bias: nn.Parameter | None = None
         if plain.bias is not None:
             copies = plain.bias.detach().repeat(len(collective.here), 1)
-            self.bias = nn.Parameter(copies, plain.bias.requires_grad)
+            self.bias = ReplicatedParameter(copies, plain.bias.requires_grad)
         self.momentum: list[Tensor] = []
         self.keeps_factors = False
         self.factors: list[tuple[Tensor, Tensor]] = []
@@ -153,8 +157,7 @@ class CodedLinear(nn.Module):
             )
         if self.separate:  # inside `protect`: this is one node's own copy
             return cast(Tensor, _OneNode.apply(inputs, self.coded, self.bias, self))
-        copies = inputs.expand(len(self.collective.here), *inputs.shape)
-        return agreed(multiply(copies, self.coded, self.bias, self), self.collective)
+        return agreed(multiply(copied(inputs, self.collective), self.coded, self.bias, self), self.collective)
 
     # --- from and to ordinary weights ---------------------------------------------------------------------------------
 
@@ -188,6 +191,11 @@ def multiply(copies: Tensor, coded: Tensor, bias: Tensor | None, layer: CodedLin
     flat = copies.reshape(len(copies), -1, copies.shape[-1])
     product = cast(Tensor, _EveryNode.apply(flat, coded, bias, layer))
     return product.reshape(*copies.shape[:-1], layer.out_features)
+
+
+def copied(values: Tensor, collective: Collective) -> Tensor:
+    """A copy for every node here, shape (L, …); its gradient is what most nodes hold, once."""
+    return cast(Tensor, _Copied.apply(values, collective))
 
 
 def agreed(copies: Tensor, collective: Collective) -> Tensor:
@@ -258,6 +266,17 @@ class _OneNode(torch.autograd.Function):
         place = in_dims[0]
         every = copies.expand(info.batch_size, *copies.shape) if place is None else copies.movedim(place, 0)
         return multiply(every, coded, bias, layer), 0
+
+
+class _Copied(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, values: Tensor, collective: Collective) -> Tensor:
+        ctx.collective = collective
+        return values.expand(len(collective.here), *values.shape)
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None]:
+        return grad[ctx.collective.reveal(grad)], None
 
 
 class _Agreed(torch.autograd.Function):

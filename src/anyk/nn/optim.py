@@ -9,7 +9,7 @@ from torch.optim import Optimizer
 from torch.optim.optimizer import register_optimizer_step_pre_hook
 
 from anyk.errors import InputError
-from anyk.nn.linear import CodedLinear, CodedParameter
+from anyk.nn.linear import CodedLinear, CodedParameter, ReplicatedParameter
 
 
 class CodedSGD(Optimizer):
@@ -98,7 +98,7 @@ class CodedSGD(Optimizer):
     def _update(self, param: nn.Parameter, group: dict[str, Any], scales: Tensor | None) -> None:
         grad = param.grad
         assert grad is not None
-        if scales is not None and len(grad) == len(scales):
+        if scales is not None and isinstance(param, CodedParameter | ReplicatedParameter):
             grad = grad * scales.to(grad).reshape(-1, *[1] * (grad.dim() - 1))
         elif scales is not None:
             grad = grad * scales[0].to(grad)
@@ -142,7 +142,7 @@ class CodedSGD(Optimizer):
         for param in self._params():
             if isinstance(param, CodedParameter):
                 squares += _gram_norm(param.layer).cpu()
-            elif param.grad is not None and len(param.grad) == here:
+            elif param.grad is not None and isinstance(param, ReplicatedParameter):
                 squares += param.grad.double().flatten(1).square().sum(dim=1).cpu()
             elif param.grad is not None:
                 squares += param.grad.double().square().sum().cpu()
@@ -157,7 +157,7 @@ class CodedSGD(Optimizer):
             return
         collective = layers[0].collective
         for param in self._params():
-            if not isinstance(param, CodedParameter) and len(param) == len(collective.here):
+            if isinstance(param, ReplicatedParameter):
                 for copies in (param, self.state[param].get("momentum_buffer")):
                     if copies is not None:
                         copies.copy_(collective.agree(copies, "replicated"))

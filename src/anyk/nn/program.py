@@ -31,6 +31,9 @@ Phase = Literal["forward", "backward"]
 #: Updates after which the rounding they leave in the stored blocks is as large as that of one product.
 _DRIFT = 100
 
+#: In coarse precision, decoding may lose this factor to rounding.
+_LOSS = 10
+
 #: Check a block by at least so many columns: a single number agrees by chance too often.
 _LEAST_COLUMNS = 2
 
@@ -100,7 +103,7 @@ class Program:
             encoded = self.encoded(phase, copies, stage.inputs)
             factor = blocks.transpose(1, 2) if phase == "forward" else blocks
             answers = torch.matmul(encoded.to(products or encoded.dtype), factor.to(products or factor.dtype))
-            answers, came = collective.gather(collective.strike("product", answers, place), self._needed)
+            answers, came = collective.gather(collective.strike("product", answers, place), self.needed)
             verdict = self._screened(stage, answers, came)
             if verdict.found:
                 break
@@ -109,7 +112,7 @@ class Program:
                 raise Uncorrectable(f"{place}: {verdict.reason}.")
             copies = collective.agree(copies, place)
             self.mend(state)
-        collective.health.screened(verdict.nodes, place, self._needed)
+        collective.health.screened(verdict.nodes, place, self.needed)
         if verdict.nodes:
             source = self._trusted(stage, verdict.nodes)
             copies = collective.refresh(copies, verdict.nodes, source)
@@ -145,7 +148,7 @@ class Program:
         return int(np.flatnonzero(asked)[0])
 
     @property
-    def _needed(self) -> int:
+    def needed(self) -> int:
         """Nodes that must answer for a screened product."""
         return max(stage.code.recovery_threshold + 2 for stage in (self.code.forward, self.code.backward))
 
@@ -177,10 +180,10 @@ class Program:
         with torch.no_grad():
             known = torch.matmul(_exact(answers), columns).cpu().numpy()
         prints = {task: known[task] for task in tasks}
-        found = locate(code, prints, self.model, rng, noise=self._noise(answers.dtype))
+        found = locate(code, prints, self.model, rng, noise=self.noise(answers.dtype))
         return found.wrong, found.found, found.reason
 
-    def _noise(self, dtype: torch.dtype) -> float:
+    def noise(self, dtype: torch.dtype) -> float:
         """Rounding of one answer, with what the updates so far have left in the stored blocks."""
         return product_error(_name(dtype)) * float(np.sqrt(1 + self.updates / _DRIFT))
 
@@ -225,31 +228,40 @@ class Program:
         count = max(_LEAST_COLUMNS, columns_for(len(tasks) - code.recovery_threshold - 1))
         columns = torch.from_numpy(draw_columns(stored.shape[2], count, rng)).to(_exact(stored[:0]))
         with torch.no_grad():
-            prints, came = collective.gather(torch.matmul(_exact(stored), columns), self._needed)
+            prints, came = collective.gather(torch.matmul(_exact(stored), columns), self.needed)
         tasks = [task for task in tasks if came[task]]
         known = prints.cpu().numpy()
-        found = locate(code, {task: known[task] for task in tasks}, self.model, rng, noise=self._noise(stored.dtype))
+        found = locate(code, {task: known[task] for task in tasks}, self.model, rng, noise=self.noise(stored.dtype))
         if not found.found:
             raise Uncorrectable(f"{self.name} stored blocks: {found.reason}.")
         healthy = [task for task in tasks if task not in found.wrong]
-        if not _decodes(code, healthy, stored):
-            raise Uncorrectable(f"{self.name} stored blocks: the {len(healthy)} right ones do not decode.")
         absent = [node for node in range(code.workers) if node not in tasks]
-        self._rebuild(stored, [*found.wrong, *absent], healthy)
+        self.rebuild(stored, [*found.wrong, *absent], healthy)
         collective.health.note("regenerated", found.wrong, self.name)
         return list(found.wrong)
 
-    def _rebuild(self, stored: Tensor, wrong: list[int], healthy: list[int]) -> None:
-        """Decode W from healthy blocks and encode it again for the others, in one step."""
-        if not wrong:
+    def rebuild(self, stored: Tensor, nodes: list[int], healthy: list[int]) -> None:
+        """Decode W from healthy blocks and encode it again for some nodes, in one step.
+
+        Args:
+            stored: shape (L, h, w); changed in place.
+            nodes: whose blocks are replaced.
+            healthy: whose blocks are right.
+
+        Raises:
+            Uncorrectable: the healthy ones do not determine the others.
+        """
+        if not nodes:
             return
+        if len(healthy) < len(self.storage.left) or not _decodes(self.storage, healthy, stored):
+            raise Uncorrectable(f"{self.name} stored blocks: the {len(healthy)} right ones do not decode.")
         weights = prepare(self.storage, healthy, _dtype(stored)).matrix
-        mixture = self.storage.left[:, 0, wrong].T @ weights
+        mixture = self.storage.left[:, 0, nodes].T @ weights
         factors = torch.from_numpy(mixture).to(stored)
         with torch.no_grad():
             blocks, _ = self.collective.gather(stored, len(healthy))
             rebuilt = torch.tensordot(factors, blocks[healthy], dims=1)
-            for place, node in enumerate(wrong):
+            for place, node in enumerate(nodes):
                 if node in self.collective.here:
                     stored[node - self.collective.here.start] = rebuilt[place]
 
@@ -260,7 +272,7 @@ class Program:
             stored: shape (L, h, w).
         """
         with torch.no_grad():
-            blocks, came = self.collective.gather(stored.detach(), self._needed)
+            blocks, came = self.collective.gather(stored.detach(), self.needed)
             tasks = np.flatnonzero(came & self.collective.health.active).tolist()
             factors = torch.from_numpy(prepare(self.storage, tasks, _dtype(stored)).matrix).to(blocks)
             pieces = torch.tensordot(factors, blocks[tasks], dims=1)
@@ -290,8 +302,9 @@ class _Verdict:
 
 def _decodes(code: Code, tasks: list[int], answers: Tensor) -> bool:
     """These tasks' answers give the product with an error that is of use."""
-    dtype = _dtype(answers)
-    return prepare(code, tasks, dtype).expected_error <= code.decoding_limit(len(tasks), dtype)
+    rounding, weights = product_error(_name(answers.dtype)), prepare(code, tasks, _dtype(answers))
+    error = max(weights.expected_error, rounding * weights.noise_amplification)
+    return error <= max(code.decoding_limit(len(tasks), _dtype(answers)), _LOSS * rounding)
 
 
 def _exact(numbers: Tensor) -> Tensor:
@@ -304,6 +317,5 @@ def _name(dtype: torch.dtype) -> str:
 
 
 def _dtype(numbers: Tensor) -> str:
-    """The precision weights are prepared for; NumPy knows no bfloat16."""
-    name = _name(numbers.dtype)
-    return "float16" if name == "bfloat16" else name
+    """The precision in which answers are combined."""
+    return "float64" if numbers.dtype == torch.float64 else "float32"

@@ -9,6 +9,7 @@ from typing import Any, cast
 import torch
 from torch import Tensor, nn
 from torch.func import functional_call
+from torch.nn import functional
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils import _pytree as pytree
 
@@ -16,7 +17,8 @@ from anyk.errors import InputError
 from anyk.nn.codes import TrainingCode
 from anyk.nn.collective import Collective
 from anyk.nn.convolution import CodedConv2d
-from anyk.nn.linear import CodedLinear, agreed
+from anyk.nn.export import exported
+from anyk.nn.linear import CodedLinear, ReplicatedParameter, agreed, copied
 from anyk.screening import Model
 
 #: Layers that mix the samples of a batch into their state while they run: nodes' copies would meet unseen.
@@ -82,6 +84,8 @@ class Protected(nn.Module):
                 return layer
             if type(part) is nn.Conv2d and part.groups == 1 and id(part.weight) not in tied:
                 return CodedConv2d.from_convolution(part, code, collective, path, model=model, products=products)
+            if type(part) is nn.GroupNorm:
+                part.__class__ = _GroupNorm
             for name, child in part.named_children():
                 setattr(part, name, coded(child, f"{path}.{name}" if path else name))
             return part
@@ -99,7 +103,7 @@ class Protected(nn.Module):
                 if id(param) not in shared:
                     copies = param.detach().expand(len(collective.here), *param.shape).clone()
                     part.register_parameter(
-                        name, stacked.setdefault(id(param), nn.Parameter(copies, param.requires_grad))
+                        name, stacked.setdefault(id(param), ReplicatedParameter(copies, param.requires_grad))
                     )
 
     def forward(self, *args: Any, **kwargs: Any) -> Any:
@@ -110,11 +114,17 @@ class Protected(nn.Module):
         """
         params, buffers = dict(self.module.named_parameters()), dict(self.module.named_buffers())
 
-        def one(mine: dict[str, Tensor]) -> Any:
+        values, form = pytree.tree_flatten((args, kwargs))
+        traced = [isinstance(value, Tensor) and value.requires_grad for value in values]
+        given = [copied(value, self.collective) if each else value for value, each in zip(values, traced, strict=True)]
+        places = [0 if each else None for each in traced]
+
+        def one(mine: dict[str, Tensor], *given: Any) -> Any:
+            args, kwargs = pytree.tree_unflatten(given, form)
             return functional_call(self.module, {**mine, **buffers}, args, kwargs)
 
         with _plain_attention():
-            copies = torch.vmap(one, randomness="same")(params)
+            copies = torch.vmap(one, in_dims=(0, *places), randomness="same")(params, *given)
         return pytree.tree_map(lambda each: agreed(each, self.collective), copies)
 
     def train(self, mode: bool = True) -> "Protected":
@@ -148,16 +158,19 @@ class Protected(nn.Module):
             Uncorrectable: more wrong blocks than can be located.
         """
         self.verify()
-        plain: dict[str, Tensor] = {}
-        coded = {id(layer.coded): layer for layer in self.layers}
-        for name, param in self.module.named_parameters():
-            layer = coded.get(id(param))
-            if layer is None:
-                plain[name] = param.detach()[self.collective.reveal(param)].clone()
-            else:
-                plain[name.removesuffix("coded") + "weight"] = layer.weight
-        plain |= {name: buffer.clone() for name, buffer in self.module.named_buffers()}
-        return CodedConv2d.renamed(self.module, plain)
+        return exported(self.module)
+
+
+class _GroupNorm(nn.GroupNorm):
+    """Torch's own cannot run node by node."""
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        grouped = inputs.reshape(inputs.shape[0], self.num_groups, -1)
+        normal = functional.layer_norm(grouped, grouped.shape[2:], eps=self.eps).reshape(inputs.shape)
+        if not self.affine:
+            return normal
+        shape = -1, *[1] * (inputs.dim() - 2)
+        return normal * self.weight.reshape(shape) + self.bias.reshape(shape)
 
 
 @contextmanager
