@@ -92,6 +92,20 @@ def test_right_answers_are_not_suspected(kind, name, dtype):
     assert (located.wrong, located.certified) == ((), True)
 
 
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+@pytest.mark.parametrize(
+    "code", [anyk.codes.mds(10, 20), anyk.codes.mds(20, 40), CODES["generalized polydot"]], ids=str
+)
+def test_constant_matrices_are_rounded_alike_in_every_entry_and_not_suspected(code, dtype):
+    rng = np.random.default_rng(5)
+    left, right = code.encode(np.ones((64, 2048), dtype), np.ones((2048, 64), dtype))
+    answers = {task: x @ y for task, (x, y) in enumerate(zip(left, right, strict=True))}
+
+    assert anyk.locate(code, answers, rng=rng).wrong == ()
+    answers[3] = answers[3] + rng.standard_normal(answers[3].shape).astype(dtype)
+    assert anyk.locate(code, answers, rng=rng).wrong == (3,)
+
+
 def test_half_precision_answers_are_judged_by_their_own_rounding():
     rng = np.random.default_rng(1)
     code = anyk.codes.mds(4, 8)

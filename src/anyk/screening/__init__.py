@@ -43,9 +43,8 @@ class Located:
         reason: why, in words.
         false_agreement: probability that a set of answers this large agrees though a wrong one is among them whose
             error is independent of the others' and as large as the answers; 1 where nothing is checked.
-        unseen: the largest error of one of the others, relative to the size of the answers in the same row, that would
-            not show: rounding, enlarged where the parity checks left hardly see an answer; inf where nothing is
-            checked.
+        unseen: the largest error that one of the others can have, relative to the size of an answer (Frobenius norms):
+            rounding, enlarged where the parity checks left hardly see an answer; inf where nothing is checked.
     """
 
     wrong: tuple[int, ...]
@@ -132,7 +131,7 @@ def _verdict(evidence: Evidence, model: Model, found: Explanation | None) -> Loc
     told = (
         f"{_named(wrong)}: the other {count - len(wrong)} of {count} agree" if wrong else f"all {count} answers agree"
     )
-    agreement = f"; probability of a false agreement {in_words(chance)}, errors below {found.unseen:.0e} would not show"
+    agreement = f"; probability of a false agreement {in_words(chance)}, errors below {found.unseen:.0e} may be unseen"
     if model == "adversarial":
         promise = f"up to {spare // 2} wrong answers are found whatever they say"
         return Located(wrong, True, True, f"{told}; {promise}{agreement}", chance, found.unseen)
@@ -151,7 +150,7 @@ def _named(wrong: tuple[int, ...]) -> str:
 
 
 def _chance(evidence: Evidence, found: Explanation, *, within: bool = False) -> float:
-    """Probability of a false agreement, over the words in which every error shows.
+    """Probability of a false agreement.
 
     Args:
         evidence: of all answers.
@@ -159,17 +158,17 @@ def _chance(evidence: Evidence, found: Explanation, *, within: bool = False) -> 
         within: count only explanations that the model leaves possible. Every explanation by fewer errors than there are
             checks contains the errors that are independent of all others, so only the entangled ones can be exchanged.
     """
-    checks = found.syndrome.checks
-    complexity = 2 if np.iscomplexobj(evidence.prints) or np.iscomplexobj(checks) else 1
-    loud = (abs(found.errors) > found.limits).sum(axis=1)
-    words = max(1, int(loud.min())) if found.count else evidence.prints.shape[2]
-    least = float(np.linalg.norm(checks[found.believed], axis=1).min())
-    visible = least / (evidence.noise * np.sqrt(2 * checks.shape[1]))
-    numbers = complexity * words * checks.shape[1]
-    answers, wrong = len(evidence.tasks), found.count
+    seen, answers, wrong = found.syndrome, len(evidence.tasks), found.count
     if within:
         answers, wrong = answers - wrong + found.entangled, found.entangled
-    return false_agreement(answers, wrong, numbers, found.syndrome.limit, visible)
+    complexity = 2 if np.iscomplexobj(evidence.prints) or np.iscomplexobj(seen.checks) else 1
+    least = float(np.linalg.norm(seen.checks[found.believed], axis=1).min())
+    visible = least / (evidence.noise * np.sqrt(2 * seen.checks.shape[1]))
+    # Another error is taken to sit in as many words as the most local one of those found, or in one row.
+    loudness = abs(found.errors)
+    local = (3 * loudness > loudness.max(axis=1, keepdims=True)).sum(axis=1)
+    words = int(local.min(initial=seen.words.shape[1])) if found.count else evidence.prints.shape[2]
+    return false_agreement(answers, wrong, complexity * words * len(seen.words), seen.limit, visible)
 
 
 def _failure(evidence: Evidence, model: Model) -> str:

@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from anyk.screening.syndrome import Evidence, Flags, Span, Syndrome
+from anyk.screening.thresholds import CHANCE
 
 Array = NDArray[Any]
 
@@ -74,12 +75,16 @@ class Explanation:
 
     @property
     def unseen(self) -> float:
-        """The largest error of a believed answer that would not show, relative to the size of an answer; may be inf."""
+        """The largest error that a believed answer can have, relative to the size of an answer; inf: any.
+
+        An error and everybody's rounding add up, as vectors independent of one another, to what the syndromes are. So
+        it is no louder than they are, but for chance.
+        """
         seen = self.syndrome
         least = float(np.linalg.norm(seen.checks[self.believed], axis=1).min(initial=np.inf))
         # The unit of rounding holds each row's own size and the usual one: for rows all alike the root of two.
-        together = seen.limit_together * np.sqrt(2 / seen.words.shape[1])
-        return float(together * self.noise / least) if least > _HIDDEN else float("inf")
+        share = np.sqrt(2 / seen.words.shape[1]) * self.noise
+        return float((seen.together + CHANCE) * share / least) if least > _HIDDEN else float("inf")
 
 
 #: An answer whose row of parity checks is shorter than this takes part in none of them.

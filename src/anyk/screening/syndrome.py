@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 
 from anyk.arrays import times_few, working_dtype
 from anyk.code import Code
-from anyk.screening.thresholds import loudest_clean, loudest_together
+from anyk.screening.thresholds import UNIFORM, loudest_clean
 from anyk.weights import product_error
 
 Array = NDArray[Any]
@@ -34,6 +34,9 @@ MOST_COLUMNS = 8
 
 #: Rows that the pursuit looks at, beside one for each parity check; the others it asks only whether they agree.
 _ROWS = 128
+
+#: Rows that differ by less than this many roundings, but for a factor, are uniform.
+_UNIFORM = 30.0
 
 #: Fingerprints beyond this many times the usual size cannot be squared; such answers are as good as infinite.
 _ABSURD = 1e140
@@ -72,7 +75,7 @@ class Span:
     """The directions in which some syndromes are loud.
 
     Args:
-        basis: orthonormal columns, shape (c, rank); at least one.
+        basis: orthonormal columns, shape (c, rank).
         doubts: angle by which rounding may have turned each direction, shape (rank,).
     """
 
@@ -111,11 +114,6 @@ class Syndrome:
         """Tau: clean words are less loud."""
         return loudest_clean(len(self.words), self.among)
 
-    @property
-    def limit_together(self) -> float:
-        """All clean words together are less loud."""
-        return loudest_together(len(self.words), self.among)
-
     @cached_property
     def loudness(self) -> NDArray[np.float64]:
         """Norm of each word's syndrome, shape (W,)."""
@@ -126,18 +124,20 @@ class Syndrome:
     @property
     def agrees(self) -> bool:
         """Nobody betrays himself (also where there is nothing to betray him)."""
-        together = float(np.sqrt((self.loudness**2).sum()))
-        return together <= self.limit_together and not (self.loudness > self.limit).any()
+        return not (self.loudness > self.limit).any()
+
+    @property
+    def together(self) -> float:
+        """Norm of the syndromes of all words."""
+        return float(np.sqrt((self.loudness**2).sum()))
 
     def span(self) -> "Span":
-        """What the loudest words span beyond rounding, if somebody betrays himself."""
-        loudness, count = self.loudness, 4 * len(self.words) + 4
-        loudest = np.argsort(loudness)[::-1][:count]
-        heard = loudest[loudness[loudest] > self.limit]
-        words, limit = (self.words[:, heard], self.limit) if len(heard) else (self.words, self.limit_together)
-        basis, sizes, _ = np.linalg.svd(words, full_matrices=False)
-        rank = max(1, int((sizes > limit).sum()))
-        return Span(basis[:, :rank], limit / sizes[:rank])
+        """What the loudest words span beyond rounding."""
+        loudness = self.loudness
+        loudest = np.argsort(loudness)[::-1][: 4 * len(self.words) + 4]
+        basis, sizes, _ = np.linalg.svd(self.words[:, loudest[loudness[loudest] > self.limit]], full_matrices=False)
+        rank = int((sizes > self.limit).sum())
+        return Span(basis[:, :rank], self.limit / sizes[:rank])
 
 
 @dataclass(frozen=True, eq=False)
@@ -200,10 +200,10 @@ class Evidence:
         return cls(code, tasks, prints, finite, noise, dtype, powers, prints[0].size, floor)
 
     def loudest(self, seen: Syndrome) -> "Evidence":
-        """The rows of the fingerprints whose syndromes are the loudest, if any is loud; else all of them."""
+        """The rows of the fingerprints whose syndromes are the loudest; enough of them to tell who is wrong."""
         height, columns = self.prints.shape[1:]
         count = _ROWS + len(seen.words)
-        if height <= count or not (seen.loudness > seen.limit).any():
+        if height <= count:
             return self
         rows = np.argpartition(seen.loudness.reshape(height, columns).max(axis=1), -count)[-count:]
         return replace(self, prints=self.prints[:, rows])
@@ -224,7 +224,23 @@ class Evidence:
             believed: shape (P,), all of them finite.
         """
         checks, units = self._checks(believed), self._units(believed)
+        seen = Syndrome(checks, checks.T @ self._flat / units, units, self.among)
+        if seen.agrees or not (uniform := self._uniform(believed)).any():
+            return seen
+        units = units * np.where(uniform, UNIFORM, 1.0)
         return Syndrome(checks, checks.T @ self._flat / units, units, self.among)
+
+    def _uniform(self, believed: Flags) -> Flags:
+        """Which words lie in uniform rows: the believed answers' are multiples of one another, to rounding."""
+        # One column tells nothing of a row: then all rows together are one.
+        rows = self.prints[believed] if self.prints.shape[2] > 1 else self.prints[believed].swapaxes(1, 2)
+        sizes = np.linalg.norm(rows, axis=2)
+        largest = rows[sizes.argmax(axis=0), np.arange(rows.shape[1])]
+        size = np.where(sizes.any(axis=0), sizes.max(axis=0), 1.0)
+        shares = np.einsum("phr,hr->ph", rows, largest.conj() / size[:, None] ** 2)
+        apart = np.linalg.norm(rows - shares[:, :, None] * largest, axis=2)
+        uniform: Flags = (apart <= _UNIFORM * self.noise * size).all(axis=0)
+        return np.repeat(uniform, rows.shape[2])
 
     def errors(
         self, believed: Flags, suspects: NDArray[np.intp], units: NDArray[np.float64]
