@@ -2,12 +2,14 @@
 
 import dataclasses
 import json
+import sys
 
 import numpy as np
 import pytest
 
 import anyk
 from anyk.discovery import Discovery, Goal, checked, scored, search
+from anyk.discovery.methods import Method
 from anyk.discovery.objective import errors
 from anyk.errors import CodeError, InputError
 from anyk.partition import Partition
@@ -29,7 +31,7 @@ def same(one, other):
 @pytest.mark.parametrize("dtype", ["float64", "bfloat16"])
 def test_a_found_code_is_better_than_the_closed_form(dtype):
     closed = anyk.codes.approximate_matdot(3, 5, results=4, dtype=dtype)
-    found = anyk.discover(**TASK, dtype=dtype, budget=100, rng=0)
+    found = anyk.discover(**TASK, dtype=dtype, budget=400, rng=0)
 
     assert found.error < 0.9 * np.sqrt(np.mean(closed.errors(4, dtype) ** 2))
     assert found.code.recovery_threshold == 4
@@ -192,6 +194,14 @@ def test_a_budget_of_no_iterations_gives_the_closed_form():
     np.testing.assert_allclose(found.code.left, closed.left, rtol=1e-14)
 
 
+def test_a_search_without_a_way_down_ends_too(monkeypatch):
+    stuck = Method(lambda tables, loss, steps, tick: tables, steps=5, sets=lambda goal: 100)
+    monkeypatch.setattr(sys.modules["anyk.discovery.search"], "METHODS", {"newton": stuck})
+    found = search(checked(Goal(Partition(1, 3, 1), 5, 4)), method="newton", seed=0, budget=7)
+
+    assert (found.iterations, found.reason) == (7, "budget")
+
+
 def test_time_can_be_the_budget():
     assert anyk.discover(**TASK, dtype="float32", budget="1s", rng=0).iterations > 0
 
@@ -231,7 +241,7 @@ def test_a_code_with_an_exact_threshold_says_so():
         ({**TASK, "dtype": "complex128"}, InputError, "not a real floating dtype"),
         ({**TASK, "dtype": "float33"}, InputError, "not a real floating dtype"),
         ({**TASK, "objective": "mean"}, CodeError, "objective='mean' is unknown"),
-        ({**TASK, "method": "luck"}, CodeError, "method='luck' is unknown"),
+        ({**TASK, "method": "luck"}, CodeError, r"method='luck'\) is unknown"),
         ({**TASK, "start": "here"}, CodeError, "start='here'"),
         ({**TASK, "start": anyk.codes.matdot(3, 6)}, CodeError, "no real code of partition"),
         ({**TASK, "start": anyk.codes.matdot(3, 5, basis="unit_circle")}, CodeError, "no real code of partition"),
@@ -240,6 +250,11 @@ def test_a_code_with_an_exact_threshold_says_so():
         ({**TASK, "budget": "soon"}, InputError, "budget='soon'"),
         ({"inner": 0, "workers": 4, "results": 5}, anyk.AnykError, "inner"),
         ({**TASK, "resume": "nowhere.json"}, InputError, "nowhere"),
+        ({**TASK, "workers": 5.0}, CodeError, "`workers` to be an integer, not 5.0"),
+        ({**TASK, "results": True}, CodeError, "`results` to be an integer, not True"),
+        ({"inner": 1, "workers": 3, "results": 2}, CodeError, "one block needs no code"),
+        ({**TASK, "rng": -3}, InputError, "rng=-3"),
+        ({**TASK, "rng": "luck"}, InputError, "rng='luck'"),
     ],
 )
 def test_bad_input_is_one_clear_error(asked, error, words):

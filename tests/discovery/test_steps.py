@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from anyk.discovery import gradient, newton
-from anyk.discovery.objective import errors, mean, slope
+from anyk.discovery.objective import Loss, errors, mean, slope
 from anyk.discovery.tables import drawn, rescaled, sizes, unit
 from tests.discovery.toys import SHAPES, all_sets, tables
 
@@ -18,7 +18,7 @@ def silent(_):
 def test_the_linear_problem_has_the_slope_of_the_loss(shape, power):
     left, right = tables(shape)
     sets = all_sets(*shape[3:])
-    linear = newton._Linear.at((left, right), sets, 1e-2, power)
+    linear = newton._Linear.at((left, right), Loss(sets, 1e-2, power))
     q, r = linear.factor
     pull = (r.T @ (q.T @ linear.rest)) * linear.scale
     wanted = slope(left, right, sets, 1e-2, power)
@@ -36,9 +36,9 @@ def test_bent_steps_leave_less_than_straight_ones_in_a_narrow_valley():
     sets, noise = all_sets(5, 4), 1e-5
     left, right = drawn(1, 3, 1, 5, np.random.default_rng(0))
     for coarse in (3e-4, 5e-5):
-        left, right = newton.descended(left, right, sets, coarse, 2.0, 60, silent)
+        left, right = newton.descended((left, right), Loss(sets, coarse), 60, silent)
         left, right = rescaled(left, right, coarse, coarse / 6)
-    straight, bent = newton._Linear.at(unit(left, right), sets, noise, 2.0).steps(1e-4)
+    straight, bent = newton._Linear.at(unit(left, right), Loss(sets, noise)).steps(1e-4)
 
     assert mean(errors(*bent, sets, noise), 2.0) <= mean(errors(*straight, sets, noise), 2.0)
 
@@ -48,7 +48,7 @@ def test_bent_steps_leave_less_than_straight_ones_in_a_narrow_valley():
 def test_steps_lower_the_error_and_keep_units(method, shape):
     left, right = tables(shape)
     sets, seen = all_sets(*shape[3:]), []
-    found = method.descended(left, right, sets, 1e-2, 2.0, 8, seen.append)
+    found = method.descended((left, right), Loss(sets, 1e-2), 8, seen.append)
 
     assert mean(errors(*found, sets, 1e-2), 2.0) < mean(errors(left, right, sets, 1e-2), 2.0)
     assert 1 <= len(seen) <= 8
@@ -59,7 +59,7 @@ def test_steps_lower_the_error_and_keep_units(method, shape):
 def test_a_code_for_one_noise_becomes_one_for_another():
     sets = all_sets(5, 4)
     left, right = drawn(1, 3, 1, 5, np.random.default_rng(0))
-    left, right = newton.descended(left, right, sets, 1e-4, 2.0, 150, silent)
+    left, right = newton.descended((left, right), Loss(sets, 1e-4), 150, silent)
     coarse = mean(errors(left, right, sets, 1e-4), 2.0)
     fine = mean(errors(*rescaled(left, right, 1e-4, 1e-5), sets, 1e-5), 2.0)
     untouched = mean(errors(left, right, sets, 1e-5), 2.0)

@@ -20,6 +20,8 @@ from anyk.discovery import METHODS, OBJECTIVES, Discovery, Step
 from anyk.errors import InputError
 
 _DTYPES = ("float64", "float32", "float16", "bfloat16")
+#: Errors that fall by less are no gain.
+_GAIN = 1.001
 #: Whatever ends sooner needs no bar.
 _PATIENCE_SECONDS = 1.0
 
@@ -144,7 +146,7 @@ def _as_json(found: Discovery, output: str | None) -> dict[str, Any]:
 
 
 def _report(found: Discovery, output: str | None) -> Group:
-    score, first = found.score, found.history[0][1]
+    score = found.score
     table = Table.grid(padding=(0, 2))
     table.add_column(style="dim", no_wrap=True)
     table.add_column(overflow="fold")
@@ -154,10 +156,19 @@ def _report(found: Discovery, output: str | None) -> Group:
             "error",
             f"rms {score.rms:.2e}, median {score.median:.2e}, worst {score.worst:.2e} over {sets}",
         ),
-        ("start", f"{first:.2e} ({found.goal.objective}), {found.start}"),
+        ("gain", _gain(found)),
         ("noise", f"amplified {score.amplification:.1e} times"),
         ("search", f"{found.method}, {found.iterations} iterations, seed {found.seed}; ended: {found.reason}"),
         ("use it", f"anyk matmul A.npy B.npy -o C.npy --code {Path(output)}" if output else "not written; add -o FILE"),
     ):
         table.add_row(f"  {name}", text)
     return Group(Text(f"{found.code.name}: any {found.goal.results} of {found.goal.workers}", style="bold"), table)
+
+
+def _gain(found: Discovery) -> str:
+    """What the search was good for, by the sets it went by."""
+    first, least = found.history[0][1], min(error for _, error in found.history)
+    start = f"{found.goal.objective} {first:.2e} of the start ({found.start})"
+    if least > first / _GAIN:
+        return f"none: {start} was not bettered"
+    return f"{start} became {least:.2e}, {first / least:.3g} times less"

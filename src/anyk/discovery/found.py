@@ -82,7 +82,8 @@ class Discovery:
         method: how steps were made.
         start: where from.
         seed: of everything random.
-        found_in: the round the best comes from; 0 began with ``start``, later ones with random tables.
+        found_in: the round the best comes from; 0 and 1 began with ``start`` if one was given, all others with random
+            tables.
         iterations: done so far.
         reason: why it ended: ``"budget"`` or ``"interrupted"``.
         state: where the search would go on.

@@ -56,6 +56,11 @@ def checked(goal: Goal) -> Goal:
     )
     if goal.objective not in OBJECTIVES:
         raise CodeError(f"`{call}`: objective={goal.objective!r} is unknown. Use {either(OBJECTIVES)}.")
+    for name in ("workers", "results"):
+        if type(getattr(goal, name)) is not int:
+            raise CodeError(f"`{call}` needs `{name}` to be an integer, not {getattr(goal, name)!r}.")
+    if cut.products == 1:
+        raise CodeError(f"`{call}`: one block needs no code. Use replication(1, 1, 1, copies={goal.workers}).")
     fewest = max(cut.wanted, cut.rows * cut.inner, cut.inner * cut.cols)
     if goal.results < fewest:
         raise CodeError(

@@ -10,52 +10,34 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from anyk.discovery.objective import Sets, slope
+from anyk.discovery.objective import Loss
 from anyk.discovery.tables import Tables, sizes, unit
 
 #: Steps whose curvature is remembered.
 _MEMORY = 30
 
 
-def descended(
-    left: NDArray[np.float64],
-    right: NDArray[np.float64],
-    sets: Sets,
-    noise: float,
-    power: float,
-    steps: int,
-    tick: Callable[[Tables], None],
-) -> Tables:
-    """Up to so many steps down.
-
-    Args:
-        left: shape (rows, inner, P).
-        right: shape (inner, cols, P).
-        sets: shape (S, k).
-        noise: relative error of one answer (lambda).
-        power: p of the p-mean.
-        steps: at most this many.
-        tick: called with the tables after every step; it may raise.
-    """
-    left, right = unit(left, right)
+def descended(tables: Tables, loss: Loss, steps: int, tick: Callable[[Tables], None]) -> Tables:
+    """Up to so many quasi-Newton steps down; see `anyk.discovery.methods.Epoch`."""
+    left, right = unit(*tables)
     scale = np.concatenate([np.broadcast_to(sizes(each), each.shape).ravel() for each in (left, right)])
 
-    def tables(point: NDArray[np.float64]) -> Tables:
+    def at(point: NDArray[np.float64]) -> Tables:
         flat = point * scale
         return flat[: left.size].reshape(left.shape), flat[left.size :].reshape(right.shape)
 
-    def loss(point: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
-        found = slope(*tables(point), sets, noise, power)
+    def sloped(point: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
+        found = loss.slope(at(point))
         return found.value, np.concatenate([found.left.ravel(), found.right.ravel()]) * scale
 
     from scipy.optimize import minimize  # here: it takes longer to load than all of anyk
 
     found: Any = minimize(
-        loss,
+        sloped,
         np.concatenate([left.ravel(), right.ravel()]) / scale,
         jac=True,
         method="L-BFGS-B",
-        callback=lambda point: tick(unit(*tables(point))),
+        callback=lambda point: tick(unit(*at(point))),
         options={"maxiter": steps, "maxfun": 3 * steps, "maxcor": _MEMORY, "ftol": 1e-12, "gtol": 1e-10},
     )
-    return unit(*tables(found.x))
+    return unit(*at(found.x))

@@ -6,16 +6,18 @@ from math import ceil, log10
 from types import MappingProxyType
 
 import numpy as np
-from numpy.typing import NDArray
 
 from anyk.discovery import gradient, newton
 from anyk.discovery.alternating import Alternating
 from anyk.discovery.goal import Goal
-from anyk.discovery.objective import Sets, errors
+from anyk.discovery.objective import Loss, errors
 from anyk.discovery.tables import Tables
 
 #: lambda at which a search begins, if it is larger than the one asked for, and by how many powers of ten it falls.
 _COARSE, _DECADES = 3e-4, 0.8
+
+#: One epoch: tables, what to lower, at most how many steps, and what is told the tables after each and may raise.
+Epoch = Callable[[Tables, Loss, int, Callable[[Tables], None]], Tables]
 
 #: Numbers in the Jacobian of all sets of an epoch.
 _JACOBIAN = 6e6
@@ -26,13 +28,13 @@ class Method:
     """One way to go down.
 
     Args:
-        epoch: does the steps of one epoch: tables, sets, noise, power, number of steps, tick.
+        epoch: does the steps of one epoch.
         steps: in one epoch.
         sets: at most so many survivor sets in one epoch, for (equations, unknowns) of the goal.
         falls: whether the noise begins coarse.
     """
 
-    epoch: Callable[..., Tables]
+    epoch: Epoch
     steps: int
     sets: Callable[[Goal], int]
     falls: bool = True
@@ -45,24 +47,16 @@ class Method:
         return (*np.geomspace(_COARSE, goal.noise, count + 1)[:-1].tolist(), goal.noise)
 
 
-def _alternating(
-    left: NDArray[np.float64],
-    right: NDArray[np.float64],
-    sets: Sets,
-    noise: float,
-    power: float,
-    steps: int,
-    tick: Callable[[Tables], None],
-) -> Tables:
-    sweeps = Alternating(sets, left.shape[2], noise)
+def _alternating(tables: Tables, loss: Loss, steps: int, tick: Callable[[Tables], None]) -> Tables:
+    sweeps = Alternating(loss.sets, tables[0].shape[2], loss.noise)
     for _ in range(steps):
         shares = None
-        if power > 2:
-            found = errors(left, right, sets, noise)
-            shares = (found / found.max()) ** (power - 2)
-        left, right = sweeps.sweep(left, right, shares)
-        tick((left, right))
-    return left, right
+        if loss.power > 2:
+            found = errors(*tables, loss.sets, loss.noise)
+            shares = (found / found.max()) ** (loss.power - 2)
+        tables = sweeps.sweep(*tables, shares)
+        tick(tables)
+    return tables
 
 
 def _newton_sets(goal: Goal) -> int:

@@ -26,7 +26,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from anyk.discovery.objective import Sets, errors, left_over, mean, wanted, working_kind
+from anyk.discovery.objective import Loss, Sets, left_over, wanted, working_kind
 from anyk.discovery.tables import Tables, sizes, unit
 
 Table = NDArray[Any]
@@ -38,47 +38,27 @@ _SETTLED = 1e-6
 _DAMPING, _GROW, _FALL, _LEAST, _TRIES = 1e-6, 10.0, 30.0, 1e-20, 16
 
 
-def descended(
-    left: NDArray[np.float64],
-    right: NDArray[np.float64],
-    sets: Sets,
-    noise: float,
-    power: float,
-    steps: int,
-    tick: Callable[[Tables], None],
-) -> Tables:
-    """Up to so many steps down; fewer where nothing is gained any more.
-
-    Args:
-        left: shape (rows, inner, P).
-        right: shape (inner, cols, P).
-        sets: shape (S, k).
-        noise: relative error of one answer (lambda).
-        power: p of the p-mean.
-        steps: at most this many.
-        tick: called with the tables after every step; it may raise.
-    """
-    left, right = unit(left, right)
-    value, damping = mean(errors(left, right, sets, noise), power), _DAMPING
+def descended(tables: Tables, loss: Loss, steps: int, tick: Callable[[Tables], None]) -> Tables:
+    """Up to so many Gauss-Newton steps down, fewer where none gains; see `anyk.discovery.methods.Epoch`."""
+    tables = unit(*tables)
+    value, damping = loss.of(tables), _DAMPING
     for _ in range(steps):
-        linear = _Linear.at((left, right), sets, noise, power)
+        linear = _Linear.at(tables, loss)
         for _ in range(_TRIES):
             straight, bent = linear.steps(damping)
-            new, tables = min(
-                ((mean(errors(*each, sets, noise), power), each) for each in (bent, straight)), key=lambda each: each[0]
-            )
+            new, moved = min(((loss.of(each), each) for each in (bent, straight)), key=lambda each: each[0])
             if new < value:
                 break
             damping *= _GROW
         else:
             break
         gain, value = float(np.log(value / new)), new
-        left, right = unit(*tables)
+        tables = unit(*moved)
         damping = max(damping / _FALL, _LEAST)
-        tick((left, right))
+        tick(tables)
         if gain < _SETTLED:
             break
-    return left, right
+    return tables
 
 
 @dataclass(frozen=True, eq=False)
@@ -107,8 +87,9 @@ class _Linear:
     rest: Table
 
     @classmethod
-    def at(cls, tables: Tables, sets: Sets, noise: float, power: float) -> "_Linear":
+    def at(cls, tables: Tables, loss: Loss) -> "_Linear":
         """Linearize."""
+        sets, noise = loss.sets, loss.noise
         units = sizes(tables[0]), sizes(tables[1])
         columns, target = _columns(tables), wanted(*tables)
         kind = working_kind(noise)
@@ -117,7 +98,7 @@ class _Linear:
         rest, basis, triangle = (np.moveaxis(each, 2, 0).astype(np.float64) for each in parts)
         weights = rest[:, len(columns) :] / -noise
         found = np.linalg.norm(rest, axis=(1, 2))
-        shares = (found / found.max()) ** (power / 2 - 1)
+        shares = (found / found.max()) ** (loss.power / 2 - 1)
         matrix = _derivatives(_changes(tables, units), sets, weights, basis)
         matrix = (matrix * shares[:, None, None, None]).reshape(-1, matrix.shape[-1])
         scale = np.linalg.norm(matrix, axis=0)

@@ -20,6 +20,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from anyk.discovery.tables import Tables
+
 Table = NDArray[Any]
 Sets = NDArray[np.intp]
 
@@ -43,6 +45,29 @@ class Slope:
     value: float
     left: NDArray[np.float64]
     right: NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class Loss:
+    """What one epoch of a search lowers.
+
+    Args:
+        sets: task numbers of the survivor sets, shape (S, k).
+        noise: relative error of one answer (lambda), positive.
+        power: p of the p-mean, at least 2.
+    """
+
+    sets: Sets
+    noise: float
+    power: float = 2.0
+
+    def of(self, tables: Tables) -> float:
+        """The p-mean of the errors."""
+        return mean(errors(*tables, self.sets, self.noise), self.power)
+
+    def slope(self, tables: Tables) -> Slope:
+        """Its logarithm and that one's derivatives."""
+        return slope(*tables, self.sets, self.noise, self.power)
 
 
 def errors(left: Table, right: Table, sets: Sets, noise: float) -> NDArray[np.float64]:

@@ -4,33 +4,35 @@ An epoch is a fixed number of steps on one collection of survivor sets: all of t
 random ones in every epoch. All that is random is drawn from (seed, purpose, epoch), so a search that is stopped after
 an epoch and continued does what it would have done without a stop.
 
-The Newton and gradient methods begin at a coarse noise, where valleys are wide, and follow the code down: each epoch
-asks a smaller lambda of it, until the one of the workers' precision is reached. A round that gains nothing more, or
-that is clearly worse than an earlier one while the noise is still coarse, makes room for the next, which starts from
-random tables.
+Tables that are given are first polished as they are, at the noise that is asked for. Later rounds begin at a coarse
+noise (those of the Newton and gradient methods do), where valleys are wide, and follow the code down: each epoch asks a
+smaller lambda of it, until the one of the workers' precision is reached. The first of them starts from what was
+polished, shaken a little; the others from random tables. A round that gains nothing more, or that is clearly worse than
+an earlier one while the noise is still coarse, makes room for the next.
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from math import ceil, comb, inf
+from math import comb, inf
 
 import numpy as np
 from numpy.random import Generator
-from numpy.typing import NDArray
 
-from anyk.code import Code
-from anyk.discovery.found import Discovery, Score, State
+from anyk.discovery.found import Discovery, State
 from anyk.discovery.goal import Goal
 from anyk.discovery.methods import METHODS, Method
-from anyk.discovery.objective import Sets, errors, mean
+from anyk.discovery.objective import Loss, errors, mean
+from anyk.discovery.scoring import as_code, scored, sets_of
 from anyk.discovery.tables import Tables, drawn, rescaled, unit
-from anyk.weights import System, survivor_sets
 
-#: How many survivor sets judge a search, and how many score its end: all where there are no more.
-_JUDGES, _SCORERS = 1_000, 2_000
+#: How many survivor sets judge a search: all where there are no more.
+_JUDGES = 1_000
 
-#: Random change of a given start, relative: a symmetric code may stand on a ridge.
+#: Random change of a given start after it was polished, relative: a symmetric code may stand on a ridge.
 _JITTER = 0.02
+
+#: Rounds that come from a given start: polished as it is, and shaken. Steps in an epoch of polishing.
+_GIVEN_ROUNDS, _POLISHING = 2, 5
 
 #: The noise falls, and at last the round ends, when so many epochs in a row gain less than this: one where every epoch
 #: sees all sets, more where each sees others.
@@ -62,6 +64,10 @@ class Step:
     round: int
 
 
+#: Where a search without a given start comes from.
+RANDOM = "random tables"
+
+
 class _Over(Exception):
     """The budget is spent."""
 
@@ -72,7 +78,7 @@ def search(
     method: str,
     seed: int,
     start: Tables | None = None,
-    words: str = "random",
+    words: str = RANDOM,
     after: Discovery | None = None,
     budget: int | None = None,
     is_over: Callable[[], bool] = lambda: False,
@@ -91,17 +97,18 @@ def search(
         is_over: asked after every step.
         progress: told of every step.
     """
-    run = _Run(goal, METHODS[method], seed, budget, is_over, progress)
     if after is not None:
         words = after.start
+    run = _Run(goal, METHODS[method], seed, budget, words != RANDOM, is_over, progress)
+    if after is not None:
         run.resume(after)
     else:
         run.begin(start)
     reason = run.go()
     assert run.best is not None
     return Discovery(
-        code=_as_code(
-            goal, *run.best, f"found by search: {method} from {words if not run.found_in else 'random tables'}"
+        code=as_code(
+            goal, *run.best, f"found by search: {method} from {words if run.found_in < _GIVEN_ROUNDS else RANDOM}"
         ),
         goal=goal,
         score=scored(goal, *run.best, np.random.default_rng([seed, 3])),
@@ -125,12 +132,13 @@ class _Run:
         method: Method,
         seed: int,
         budget: int | None,
+        is_given: bool,
         is_over: Callable[[], bool],
         progress: Callable[[Step], None] | None,
     ) -> None:
-        self._goal, self._method, self._seed, self._budget = goal, method, seed, budget
+        self._goal, self._method, self._seed, self._budget, self._is_given = goal, method, seed, budget, is_given
         self._is_over, self._progress = is_over, progress
-        self._judges = _sets(goal, _JUDGES, self._random(1))
+        self._judges = sets_of(goal, _JUDGES, self._random(1))
         self._noises = method.noises(goal)
         all_sets = comb(goal.workers, goal.results) <= min(method.sets(goal), _JUDGES)
         self._patience, self._powers = _PATIENCE[all_sets], (2.0,) if goal.objective == "rms" else _POWERS
@@ -144,12 +152,9 @@ class _Run:
         if start is None:
             self._next_round(0, None)
             return
-        rng = self._random(0, 0)
         self.best, self.error = unit(*start), self._aim(unit(*start), self._goal.noise)
         self.history.append((0, self.error))
-        left, right = rescaled(*unit(*start), self._goal.noise, self._noises[0])
-        jittered = unit(*(each * (1 + _JITTER * rng.standard_normal(each.shape)) for each in (left, right)))
-        self.state = State(*jittered, round=0, epoch=0, level=0, idle=0, least=None)
+        self.state = State(*self.best, round=0, epoch=0, level=len(self._noises) - 1, idle=0, least=None)
 
     def resume(self, after: Discovery) -> None:
         """From where an earlier search stopped."""
@@ -172,19 +177,26 @@ class _Run:
         return reason
 
     def _next_round(self, number: int, least: float | None) -> None:
-        cut = self._goal.partition
-        tables = drawn(cut.rows, cut.inner, cut.cols, self._goal.workers, self._random(0, number))
+        cut, rng = self._goal.partition, self._random(0, number)
+        if self._is_given and number < _GIVEN_ROUNDS:
+            coarse = rescaled(*self.state.tables, self._goal.noise, self._noises[0])
+            tables = unit(*(each * (1 + _JITTER * rng.standard_normal(each.shape)) for each in coarse))
+        else:
+            tables = drawn(cut.rows, cut.inner, cut.cols, self._goal.workers, rng)
         self.state = State(*tables, round=number, epoch=0, level=0, idle=0, least=least)
 
     def _epoch(self) -> None:
         state, noise = self.state, self._noise()
-        sets = _sets(self._goal, self._method.sets(self._goal), self._random(2, state.round, state.epoch))
+        sets = sets_of(self._goal, self._method.sets(self._goal), self._random(2, state.round, state.epoch))
         power = self._powers[min(state.epoch, len(self._powers) - 1)]
-        before = self._aim(state.tables, noise)
-        left, right = self._method.epoch(*state.tables, sets, noise, power, self._method.steps, self._tick)
-        self.state = replace(state, left=left, right=right)
+        before, steps = self._aim(state.tables, noise), self.iterations
+        most = _POLISHING if self._is_given and state.round == 0 else self._method.steps
+        tables = self._method.epoch(state.tables, Loss(sets, noise, power), most, self._tick)
+        if self.iterations == steps:  # no step gains: that too is paid for, or a search without a way down had no end
+            self._tick(tables)
+        self.state = replace(state, left=tables[0], right=tables[1])
         self._judge()
-        gained = before > (1 + _GAIN) * self._aim((left, right), noise)
+        gained = before > (1 + _GAIN) * self._aim(tables, noise)
         self.state = replace(self.state, epoch=state.epoch + 1, idle=0 if gained else state.idle + 1)
         if self.state.idle >= self._patience and self.state.epoch >= len(self._powers):
             self._fall()
@@ -233,55 +245,3 @@ class _Run:
 
     def _random(self, *purpose: int) -> Generator:
         return np.random.default_rng([self._seed, *purpose])
-
-
-def scored(
-    goal: Goal, left: NDArray[np.float64], right: NDArray[np.float64], rng: Generator, sets: int = _SCORERS
-) -> Score:
-    """Errors of tables on all survivor sets, or on random ones."""
-    asked = _sets(goal, sets, rng)
-    found = errors(left, right, asked, goal.noise)
-    system = System(*unit(left, right))
-    gain = np.concatenate([system.solve(part, goal.noise).amplification for part in _parts(asked)])
-    return Score(
-        rms=mean(found, 2.0),
-        median=float(np.median(found)),
-        worst=float(found.max()),
-        amplification=mean(gain, 2.0),
-        sets=len(asked),
-        all_sets=len(asked) == comb(goal.workers, goal.results),
-    )
-
-
-def _parts(sets: Sets) -> list[Sets]:
-    return np.array_split(sets, ceil(len(sets) / 500))
-
-
-def _sets(goal: Goal, most: int, rng: Generator) -> Sets:
-    """All survivor sets where there are no more than this, else random ones without the contiguous one."""
-    if comb(goal.workers, goal.results) <= most:
-        return survivor_sets(goal.workers, goal.results, most, rng)
-    return survivor_sets(goal.workers, goal.results, most, rng)[:-1]
-
-
-def _as_code(goal: Goal, left: NDArray[np.float64], right: NDArray[np.float64], reference: str) -> Code:
-    error = scored(goal, left, right, np.random.default_rng(0), 400).rms
-    return Code(
-        goal.name,
-        goal.partition,
-        left,
-        right,
-        goal.results,
-        exact_threshold=_exact_threshold(goal, left, right),
-        design_error=error,
-        reference=reference,
-    )
-
-
-def _exact_threshold(goal: Goal, left: NDArray[np.float64], right: NDArray[np.float64]) -> int:
-    """The number of answers that decode to rounding; one more than there are workers where none does."""
-    for results in range(goal.results, goal.workers + 1):
-        sets = _sets(replace(goal, results=results), 40, np.random.default_rng(0))
-        if mean(errors(left, right, sets, goal.noise), 2.0) <= 100 * goal.noise:
-            return results
-    return goal.workers + 1

@@ -14,7 +14,7 @@ from threadpoolctl import threadpool_limits
 from anyk import codes
 from anyk.bases import digit_tables
 from anyk.code import Code
-from anyk.discovery import METHODS, Discovery, Goal, Step, checked, either, search
+from anyk.discovery import METHODS, RANDOM, Discovery, Goal, Step, checked, either, search
 from anyk.errors import CodeError, InputError
 from anyk.partition import Partition
 
@@ -52,8 +52,8 @@ def discover(
         objective: ``"rms"``: root mean square over survivor sets; ``"worst"``: the worst set.
         method: ``"newton"`` (damped Gauss-Newton steps; at small precisions the only one that moves), ``"gradient"``
             (L-BFGS) or ``"alternating"`` (decoding weights and tables in turn, as published).
-        start: ``"structured"``: the closed form for these numbers; ``"random"``; or a real code to improve. When the
-            first round gains nothing more, the next begin at random.
+        start: ``"structured"``: the closed form for these numbers; ``"random"``; or a real code to improve. When that
+            gains nothing more, polished and then shaken, the next rounds begin at random.
         budget: iterations in all (the same seed then gives the same code, bit for bit, on one machine), or a time:
             ``"90s"``, ``"5m"``, ``"1h"``.
         rng: generator or seed; default: fresh randomness. The seed is kept in the result.
@@ -77,7 +77,7 @@ def discover(
     """
     goal = checked(Goal(Partition(rows, inner, cols), workers, results, _name(dtype), objective))
     if method not in METHODS:
-        raise CodeError(f"method={method!r} is unknown. Use {either(METHODS)}.")
+        raise CodeError(f"discover(method={method!r}) is unknown. Use {either(METHODS)}.")
     after = Discovery.load(resume) if isinstance(resume, str | Path) else resume
     steps, seconds = _budget(budget)
     settings: dict[str, Any] = {"method": method, "budget": steps, "progress": progress}
@@ -87,8 +87,7 @@ def discover(
             settings |= {"seed": _same(after, goal, method).seed, "after": after}
         else:
             words, tables = starting_tables(goal, start)
-            seed = rng if isinstance(rng, int) else int(np.random.default_rng(rng).integers(2**32))
-            settings |= {"seed": seed, "start": tables, "words": words}
+            settings |= {"seed": _seed(rng), "start": tables, "words": words}
         ends = None if seconds is None else time.monotonic() + seconds
         return search(goal, is_over=lambda: ends is not None and time.monotonic() >= ends, **settings)
 
@@ -105,6 +104,15 @@ def _name(dtype: DTypeLike) -> str:
             f"discover(dtype={dtype!r}): not a real floating dtype. Use 'float64', 'float32', 'float16' or 'bfloat16'."
         )
     return kind.name
+
+
+def _seed(rng: Generator | int | None) -> int:
+    """The number from which everything random is drawn."""
+    if type(rng) is int and rng >= 0:
+        return rng
+    if rng is None or isinstance(rng, Generator):
+        return int(np.random.default_rng(rng).integers(2**32))
+    raise InputError(f"discover(rng={rng!r}): use a seed of at least 0, a numpy.random.Generator, or None.")
 
 
 def _budget(budget: int | str) -> tuple[int | None, float | None]:
@@ -138,7 +146,7 @@ def starting_tables(
             )
         return start.name, (start.left, start.right)
     if start == "random":
-        return "random tables", None
+        return RANDOM, None
     if start != "structured":
         raise CodeError(f"discover(start={start!r}) is unknown. Use 'structured', 'random' or a code.")
     cut, closed = goal.partition, _approximate(goal)
