@@ -65,6 +65,7 @@ ENGINES = {
     "futures": "anyk.engines.futures:FuturesEngine",
     "dask": "anyk.engines.dask:DaskEngine",
     "ray": "anyk.engines.ray:RayEngine",
+    "mpi": "anyk.engines.mpi:MPIEngine",
 }
 
 #: Whose objects are opened as an engine: module and name of a class -> name of the engine, which gets it as ``at=``.
@@ -106,7 +107,8 @@ def open(spec: str | Engine | Any, *, faults: FaultModel | None = None, seed: in
     kind = _class(name)
     if rest.startswith("//") and "at" in signature(kind).parameters:
         return kind(workers, at=spec, faults=fates)
-    return kind(_count(spec, rest) if rest or spec.endswith(":") else workers or cores(), faults=fates)
+    counted = _count(spec, rest) if rest or spec.endswith(":") else workers
+    return kind(counted or (0 if getattr(kind, "finds_workers", False) else cores()), faults=fates)
 
 
 def is_engine(spec: Any) -> bool:

@@ -117,6 +117,16 @@ _VERBS: dict[str, Callable[..., Any]] = {
 }
 
 
+def dumped(value: Any) -> bytes:
+    """A value, ready to travel."""
+    return pickle.dumps(value, protocol=5)
+
+
+def loaded(data: Any) -> Any:
+    """The value that has travelled."""
+    return pickle.loads(data)
+
+
 def message(verb: str, *body: Any) -> bytes:
     """A verb with its arguments, ready to travel; blocks are copied as they are now."""
     return pickle.dumps((verb, *body), protocol=5)

@@ -42,6 +42,8 @@ class FleetEngine:
 
     name: str
     caps: Caps
+    #: Asked for no number of workers, it takes those that are there.
+    finds_workers = True
     #: Seconds until a worker that does not come will not come.
     birth_seconds: float = 60.0
     #: Whether a worker that ignores a cancel is killed: not where it may serve others, too.

@@ -1,0 +1,39 @@
+"""The contract on MPI ranks, for pytest on rank 0 of a job: `test_mpi.py` starts it."""
+
+import numpy as np
+import pytest
+
+import anyk
+from anyk.errors import ClusterError
+from anyk.testing.engines import EngineContract
+from tests.distributed.verbs import CODES, every_verb, several_at_once
+
+
+class TestMPI(EngineContract):
+    def make(self, workers):
+        return anyk.engines.open("mpi", workers=workers)
+
+    def test_one_engine_is_open_at_a_time(self, engine):
+        with pytest.raises(ClusterError, match="open already"):
+            self.make(2)
+
+    def test_an_engine_forgets_what_the_one_before_knew(self):
+        with self._opened(3) as engine:
+            engine.lanes[0].put("kept", np.ones(1)).result(timeout=30)
+        with self._opened(3) as engine:
+            assert self._error(engine.lanes[0].fetch("kept")) is not None
+
+
+@pytest.fixture(scope="module")
+def engine():
+    with anyk.engines.open("mpi") as engine:
+        yield engine
+
+
+@pytest.mark.parametrize("code", CODES, ids=lambda code: code.name)
+def test_every_verb_with_every_code(code, engine):
+    every_verb(engine, code)
+
+
+def test_several_products_at_once(engine):
+    several_at_once(engine, anyk.codes.matdot(2, workers=6))
