@@ -4,6 +4,7 @@ from typing import Protocol
 
 import numpy as np
 import torch
+from numpy.random import Generator
 from numpy.typing import NDArray
 from torch import Tensor
 
@@ -17,15 +18,13 @@ class Collective(Protocol):
     """P nodes, some of them in this process.
 
     ``nodes`` is P; ``here`` are the numbers of those in this process; ``health`` is what all of them know of one
-    another; ``errors`` hits the copies of those here; ``seed`` is the same everywhere;
-    ``attempts`` says how often a product is tried before it counts as uncorrectable.
+    another; ``errors`` hits the copies of those here; ``attempts`` says how often a product is tried before it counts as uncorrectable.
     """
 
     nodes: int
     here: range
     health: Health
     errors: SoftErrors | None
-    seed: int
     attempts: int
 
     def gather(self, pieces: Tensor, needed: int) -> tuple[Tensor, NDArray[np.bool_]]:
@@ -38,6 +37,10 @@ class Collective(Protocol):
         Returns:
             All pieces, shape (P, …), the same at every node; and which of them came, shape (P,).
         """
+        ...
+
+    def random(self) -> Generator:
+        """Fresh random numbers, the same at every node."""
         ...
 
     def refresh(self, copies: Tensor, nodes: list[int], source: int) -> Tensor:
@@ -92,6 +95,7 @@ class VirtualNodes:
                 raise InputError(f"`VirtualNodes({name}={count!r})` needs an integer of at least 1.")
         self.nodes, self.here, self.errors = nodes, range(nodes), errors
         self.health, self.seed, self.attempts = Health(nodes, evict_after), seed, attempts
+        self._draws = 0
 
     def __repr__(self) -> str:
         return f"VirtualNodes({self.nodes})"
@@ -99,6 +103,11 @@ class VirtualNodes:
     def gather(self, pieces: Tensor, needed: int) -> tuple[Tensor, NDArray[np.bool_]]:
         """All of them are here, whether asked or not."""
         return pieces, np.ones(self.nodes, dtype=bool)
+
+    def random(self) -> Generator:
+        """From the seed and how often it was asked."""
+        self._draws += 1
+        return np.random.default_rng([self.seed, self._draws])
 
     def refresh(self, copies: Tensor, nodes: list[int], source: int) -> Tensor:
         """Copy within this process."""

@@ -66,7 +66,6 @@ class Program:
     def __init__(self, code: TrainingCode, collective: Collective, model: Model, name: str) -> None:
         self.code, self.collective, self.model, self.name = code, collective, model, name
         self.updates = 0
-        self._rounds = 0
         self._known: dict[object, Tensor] = {}
 
     @cached_property
@@ -173,8 +172,7 @@ class Program:
 
     def _located(self, code: Code, answers: Tensor, tasks: list[int]) -> tuple[tuple[int, ...], bool, str]:
         """Fingerprints of the tasks' answers, shape (T, B, w), and what they say."""
-        rng = np.random.default_rng([self.collective.seed, self._rounds])
-        self._rounds += 1
+        rng = self.collective.random()
         count = max(_LEAST_COLUMNS, columns_for(len(tasks) - code.recovery_threshold - 1))
         columns = torch.from_numpy(draw_columns(answers.shape[2], count, rng)).to(_exact(answers[:0]))
         with torch.no_grad():
@@ -222,8 +220,7 @@ class Program:
         code, collective = self.storage, self.collective
         if code.workers == code.recovery_threshold:
             return []
-        rng = np.random.default_rng([collective.seed, 1, self._rounds])
-        self._rounds += 1
+        rng = collective.random()
         tasks = np.flatnonzero(collective.health.active).tolist()
         count = max(_LEAST_COLUMNS, columns_for(len(tasks) - code.recovery_threshold - 1))
         columns = torch.from_numpy(draw_columns(stored.shape[2], count, rng)).to(_exact(stored[:0]))
