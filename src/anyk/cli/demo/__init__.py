@@ -1,4 +1,4 @@
-"""``anyk demo``: the same product coded and uncoded, on real processes that are killed, stopped and slow."""
+"""``anyk demo``: the same product coded and uncoded, on real processes that are killed, stopped, slow and wrong."""
 
 import json
 import time
@@ -14,7 +14,7 @@ from anyk import engines
 from anyk.cli.board import Board
 from anyk.cli.commands import Examples
 from anyk.cli.demo import words
-from anyk.cli.demo.acts import STOPPED, Act, Result, Setting, Theatre, View, acts, play
+from anyk.cli.demo.acts import CORRUPTED, STOPPED, Act, Result, Setting, Theatre, View, acts, play
 from anyk.cli.demo.stage import Blows, Weather
 from anyk.cli.demo.view import Stage, in_lines, on_terminal
 from anyk.cli.streams import err, out
@@ -30,7 +30,7 @@ _EXAMPLES = (
 )
 
 
-@click.command(cls=Examples, short_help="See it: workers killed, stopped and slow.", examples=_EXAMPLES)
+@click.command(cls=Examples, short_help="See it: workers killed, stopped, slow and wrong.", examples=_EXAMPLES)
 @click.option("--size", type=click.IntRange(8), help="Rows and columns of A and B.  [default: 1200]")
 @click.option("--workers", type=click.IntRange(7, 64), default=10, show_default=True, help="Worker processes.")
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Of matrices and delays.")
@@ -39,9 +39,9 @@ _EXAMPLES = (
 def demo(size: int | None, workers: int, seed: int, fast: bool, is_json: bool) -> None:
     """Show any k of P on real processes: a product that waits for nobody.
 
-    Three products, on the same workers: coded; coded, while one worker is killed (SIGKILL), one stopped (SIGSTOP) and
-    one slow; and the same without coding. Tasks are stretched to 1.5 s, so that you can watch. The exit status is 0
-    only if the coded products are right.
+    Four products, on the same workers: coded; coded, while one worker is killed (SIGKILL), one stopped (SIGSTOP) and
+    one slow; coded, while one worker's answer has one wrong bit; and uncoded. Tasks are stretched to 1.5 s, so that you
+    can watch. The exit status is 0 only if the coded products are right and the wrong worker is named.
     """
     if fast:
         setting = Setting(size or 400, workers, task_seconds=0.3, patience_seconds=1.5, seed=seed)
@@ -54,7 +54,7 @@ def demo(size: int | None, workers: int, seed: int, fast: bool, is_json: bool) -
     if is_json:
         click.echo(json.dumps(_as_json(setting, results, pids, is_right), indent=2))
     if not is_right:
-        raise anyk.PrecisionError(f"the coded product is not within {RIGHT:g} of NumPy's.")
+        raise anyk.PrecisionError(f"a coded product is not within {RIGHT:g} of NumPy's, or the wrong worker not named.")
 
 
 def _played(setting: Setting, console: Console) -> tuple[list[Result], list[int]]:
@@ -96,7 +96,8 @@ def _view(console: Console, theatre: Theatre) -> View:
 
 def _is_right(result: Result) -> bool:
     error, difference = result.error, result.difference
-    return error is not None and difference is not None and max(error, difference) < RIGHT
+    named = result.wrong == ((CORRUPTED,) if result.act.wrong else ())
+    return named and error is not None and difference is not None and max(error, difference) < RIGHT
 
 
 def _as_json(setting: Setting, results: list[Result], pids: list[int], is_right: bool) -> dict[str, object]:
@@ -111,6 +112,7 @@ def _as_json(setting: Setting, results: list[Result], pids: list[int], is_right:
                 "recovery_threshold": result.act.code.recovery_threshold,
                 "seconds": result.seconds,
                 "survivors": result.survivors,
+                "wrong": result.wrong,
                 "answers": result.answers,
                 "troubles": result.troubles,
                 "error": result.error,

@@ -1,4 +1,4 @@
-"""The three products of the demo, and what came of each."""
+"""The four products of the demo, and what came of each."""
 
 import signal
 from collections.abc import Callable
@@ -25,6 +25,8 @@ Array = NDArray[Any]
 
 #: Two victims; the third, the slow one, is the last worker. Of ten, no six of the other seven happen to suffice.
 KILLED, STOPPED = 2, 5
+#: Who answers wrongly, in another act.
+CORRUPTED = 3
 #: How many workers get into trouble, and so how many answers the code must spare.
 VICTIMS = 3
 
@@ -71,14 +73,21 @@ class Act:
         title: in a sentence.
         code: of the product.
         is_troubled: whether workers are killed, stopped and slow.
+        wrong: how many workers answer wrongly, which the master is prepared for.
         patience_seconds: when to give up; None: never.
     """
 
     name: str
     title: str
     code: Code
-    is_troubled: bool
+    is_troubled: bool = False
+    wrong: int = 0
     patience_seconds: float | None = None
+
+    @property
+    def awaited(self) -> int:
+        """How many answers it takes."""
+        return self.code.recovery_threshold + self.wrong
 
 
 @dataclass(frozen=True)
@@ -89,6 +98,7 @@ class Result:
         act: which.
         seconds: from the call to the product, or to giving up.
         survivors: tasks whose answers were used.
+        wrong: tasks whose answers were found wrong.
         answers: how many came.
         troubles: worker -> what became of it, in words.
         error: measured by probes; None: there is no product.
@@ -99,6 +109,7 @@ class Result:
     act: Act
     seconds: float
     survivors: tuple[int, ...]
+    wrong: tuple[int, ...]
     answers: int
     troubles: dict[int, str]
     error: float | None
@@ -127,14 +138,20 @@ def acts(setting: Setting) -> list[Act]:
     coded, uncoded = setting.coded, setting.uncoded
     trouble = "one worker is killed, one is stopped, one is slow"
     return [
-        Act("coded, all well", "A coded product; all is well", coded, False),
-        Act("coded, in trouble", f"The same product, while {trouble}", coded, True),
+        Act("coded, all well", "A coded product; all is well", coded),
+        Act("coded, in trouble", f"The same product, while {trouble}", coded, is_troubled=True),
+        Act(
+            "coded, one wrong",
+            "The same product, while one bit of one number that a worker sends is wrong, and nothing says so",
+            coded,
+            wrong=1,
+        ),
         Act(
             "uncoded, in trouble",
-            f"Without coding: {uncoded.workers} tasks, all of them needed; the same trouble",
+            f"Without coding: {uncoded.workers} tasks, all of them needed; somebody is killed, stopped and slow again",
             uncoded,
-            True,
-            setting.patience_seconds,
+            is_troubled=True,
+            patience_seconds=setting.patience_seconds,
         ),
     ]
 
@@ -144,6 +161,7 @@ def play(act: Act, theatre: Theatre, view: View) -> Result:
     setting, weather = theatre.setting, theatre.weather
     weather.task_seconds = setting.task_seconds_of(act.code)
     weather.slow = (setting.workers - 1,) if act.is_troubled else ()
+    weather.corrupted = (CORRUPTED,) if act.wrong else ()
     board = Board(theatre.engine.clock.now)
     began, product, reason = perf_counter(), None, ""
     signals = blows(weather.task_seconds) if act.is_troubled else []
@@ -161,6 +179,7 @@ def play(act: Act, theatre: Theatre, view: View) -> Result:
                 theatre.B,
                 act.code,
                 engine=theatre.engine,
+                wrong=act.wrong,
                 timeout=act.patience_seconds,
                 rng=setting.seed,
                 watch=watch,
@@ -170,9 +189,9 @@ def play(act: Act, theatre: Theatre, view: View) -> Result:
     seconds = perf_counter() - began
     troubles = {rank: words for rank in range(setting.workers) if (words := trouble(rank, dealt, weather))}
     if product is None:
-        return Result(act, seconds, (), board.answered(), troubles, None, None, reason)
+        return Result(act, seconds, (), (), board.answered(), troubles, None, None, reason)
     difference = float(np.linalg.norm(product.value - theatre.expected) / np.linalg.norm(theatre.expected))
-    return Result(act, seconds, product.survivors, board.answered(), troubles, product.error, difference)
+    return Result(act, seconds, product.survivors, product.wrong, board.answered(), troubles, product.error, difference)
 
 
 def blows(task_seconds: float) -> list[Blow]:
@@ -187,4 +206,6 @@ def trouble(rank: int, dealt: Blows, weather: Weather) -> str:
     """What is the matter with this worker; empty: nothing."""
     words = {signal.SIGKILL: "killed", signal.SIGSTOP: "stopped"}
     struck = dealt.struck(rank)
-    return words[struck] if struck is not None else "slow" if rank in weather.slow else ""
+    if struck is not None:
+        return words[struck]
+    return "slow" if rank in weather.slow else "wrong bit" if rank in weather.corrupted else ""

@@ -10,27 +10,33 @@ from types import TracebackType
 from typing import Self
 
 from anyk.engines import Engine
-from anyk.faults import Bursts, Draw, Fate
+from anyk.faults import BitFlip, Bursts, Draw, Fate
 
-#: How many times as long the slow worker takes.
-SLOWNESS = 4.0
+#: How many times as long the slow worker takes, and the one that answers wrongly.
+SLOWNESS, HASTE = 4.0, 0.5
+
+#: The highest bit of the fraction of a float64: the number that is hit is wrong by 25 to 50 %.
+WRONG_BIT = 51
 
 
 class Weather:
     """A fault model whose setting changes from act to act: tasks are stretched, so that a person can watch.
 
     Every task takes about ``task_seconds``, scattered as on healthy serverless workers (`anyk.faults.Bursts`), those of
-    slow workers `SLOWNESS` times as long.
+    slow workers `SLOWNESS` times as long. Of the answers of corrupted workers, who are among the first to answer, one
+    bit of one number is wrong.
     """
 
     def __init__(self) -> None:
         self.task_seconds = 0.0
         self.slow: tuple[int, ...] = ()
+        self.corrupted: tuple[int, ...] = ()
 
     def fate(self, draw: Draw) -> Fate:
-        """How late this piece of work is."""
+        """How late this piece of work is, and whether its answer is wrong."""
         delay = Bursts(late=0.0, stalled=0.0, burst=0.0, unit_seconds=self.task_seconds).fate(draw).delay_seconds
-        return Fate(delay * (SLOWNESS if draw.rank in self.slow else 1.0))
+        pace = SLOWNESS if draw.rank in self.slow else HASTE if draw.rank in self.corrupted else 1.0
+        return Fate(delay * pace, corrupt=BitFlip(bits=(WRONG_BIT,), ranks=self.corrupted).fate(draw).corrupt)
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from anyk.cli.demo.acts import Act, trouble
 from anyk.cli.demo.stage import Blows, Weather
 from anyk.engines.drive import Watch
 from anyk.job import Step
-from anyk.job.messages import Compute, Lost, Result, Started
+from anyk.job.messages import Compute, Lost, Result, Started, Suspected
 
 #: How an attempt in each state is drawn: end mark, colour, word.
 LOOKS = {
@@ -22,7 +22,7 @@ LOOKS = {
     "used": ("●", "green", "used"),
     "late": ("○", "yellow", "not waited for"),
     "lost": ("✕", "red", "lost"),
-    "wrong": ("✕", "red", "wrong"),
+    "wrong": ("✕", "red", "thrown out"),
 }
 
 WORDS_WIDTH = 23
@@ -61,7 +61,7 @@ class Stage:
         yield Group(self._count(), table)
 
     def _count(self) -> Text:
-        needed, came = self._act.code.recovery_threshold, self._board.answered()
+        needed, came = self._act.awaited, self._board.answered()
         line = Text(f" {min(came, needed)} of {needed} answers  ", style="bold")
         line.append("●" * min(came, needed), style="green").append("○" * max(0, needed - came), style="dim")
         return line.append(f"  {self._board.elapsed():.1f} s", style="dim")
@@ -128,7 +128,9 @@ def events(step: Step, act: Act, board: Board) -> Iterator[str]:
         case Started():
             yield f"{len(sent)} tasks sent"
         case Result(task=task) if board.ended is None:
-            yield f"answer {board.answered()} of {act.code.recovery_threshold}: task {task}"
+            yield f"answer {board.answered()} of {act.awaited}: task {task}"
+        case Suspected(tasks=tasks):
+            yield from (f"the answer of task {task} is wrong: thrown out" for task in tasks)
         case Lost(task=task, cause=cause):
             yield f"task {task} lost: its worker was {cause}"
             for compute in sent:

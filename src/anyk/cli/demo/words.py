@@ -39,14 +39,19 @@ def outcome(result: Result) -> RenderableType:
     answers = f"{used} answers" + (f" (any {needed} do; these {used} happen to)" if used < needed else "")
     return Text("\n → the product ", style="green").append(
         f"in {result.seconds:.1f} s, encoding and decoding included, from {answers}; measured error "
-        f"{result.error:.0e}. {unawaited(result)}",
+        f"{result.error:.0e}. {thrown_out(result)}{unawaited(result)}",
         style="default",
     )
 
 
+def thrown_out(result: Result) -> str:
+    """Whose answers were found wrong."""
+    return "".join(f"Worker {task} answered wrongly: thrown out. " for task in result.wrong)
+
+
 def unawaited(result: Result) -> str:
     """Whose answers were not used, and what was the matter with them."""
-    unused = [task for task in range(result.act.code.workers) if task not in result.survivors]
+    unused = [task for task in range(result.act.code.workers) if task not in (*result.survivors, *result.wrong)]
     named = [f"{task} ({result.troubles[task]})" if task in result.troubles else str(task) for task in unused]
     return f"Not waited for: workers {', '.join(named)}." if named else ""
 
@@ -58,15 +63,15 @@ def closing(results: list[Result], numpy_seconds: float) -> RenderableType:
         table.add_column(column, no_wrap=True)
     for result in results:
         table.add_row(*_row(result))
-    coded = results[1]
+    coded, corrupted = results[1], results[2]
     return Group(
         Text("\nIn short\n", style="bold"),
         table,
         Text(
             f"\nThree workers were in trouble, and the coded product came after {coded.seconds:.1f} s all the same. "
-            f"The price: a coded task is {_price(results):.2g} times as large as an uncoded one. The delays are "
-            f"injected: NumPy alone needs {numpy_seconds:.2g} s here. Where one machine that does not fail is enough, "
-            "use it."
+            f"One wrong bit was enough to name worker {', '.join(map(str, corrupted.wrong)) or 'nobody'}. The price: a "
+            f"coded task is {_price(results):.2g} times as large as an uncoded one. The delays are injected: NumPy "
+            f"alone needs {numpy_seconds:.2g} s here. Where one machine that does not fail is enough, use it."
         ),
     )
 
