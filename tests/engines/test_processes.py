@@ -2,6 +2,7 @@
 
 import contextlib
 import gc
+import operator
 import os
 import signal
 import sys
@@ -399,6 +400,25 @@ def test_a_lost_lane_fails_everything_at_once(engine):
     assert lane.alloc("x", (3,), float).shape == (3,)
     lane.delete("x")
     lane.kill()
+
+
+def test_an_interrupt_while_a_message_is_sent_costs_that_worker_only(engine, monkeypatch):
+    old, other = engine.lanes[0], engine.lanes[1].submit(operator.mul, 2, 3)
+
+    def interrupted(channel):
+        channel._socket.sendmsg([channel._outbound[0][0]])
+        raise KeyboardInterrupt  # sent, and not booked: it would be sent again
+
+    with monkeypatch.context() as patched:
+        patched.setattr(type(old.channel), "flush", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            old.submit(operator.mul, 3, 4)
+    after = old.submit(operator.mul, 4, 5)
+
+    assert isinstance(after.exception(LONG), WorkerLost)
+    assert "interrupted while work was sent to it" in str(after.exception())
+    assert other.result(LONG) == 6
+    assert engine.respawn(0).submit(operator.mul, 5, 6).result(LONG) == 30
 
 
 def test_a_worker_killed_before_it_was_ever_used_is_missed(engine, news):

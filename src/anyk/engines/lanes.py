@@ -192,6 +192,8 @@ class ProcessLane:
         return future
 
     def _send(self) -> None:
+        if self._blame:
+            return  # It is about to end.
         try:
             while not self.channel.backlog and (frame := self._ledger.draw()) is not None:
                 self.channel.send(frame)
@@ -200,6 +202,11 @@ class ProcessLane:
         except OSError as error:
             cause = f"nothing more could be sent: {error}"
             self._keeper.loop.soon(lambda: self._keeper.lost(self, cause))
+        except BaseException:
+            # Ctrl-C can come between sending a message and booking it: then nobody knows what the worker was told.
+            self._blame = "interrupted while work was sent to it"
+            self._slay()
+            raise
         if self.channel.backlog and not self.writing:
             self.writing = True
             self._keeper.loop.soon(lambda: self._keeper.watch(self))
@@ -241,7 +248,8 @@ class ProcessLane:
         """Send what the socket takes now."""
         with self._lock:
             with contextlib.suppress(ConnectionError):
-                self.channel.flush()
+                if not self._blame:
+                    self.channel.flush()
             self._send()
             self.writing = self.channel.backlog
             self._keeper.watch(self)
