@@ -55,6 +55,15 @@ class Probe:
         signs = signs.astype(dtype)
         return cls(signs, times_few(A, times_few(B, signs.T)).T)
 
+    def of_rows(self, rows: slice) -> "Probe":
+        """The probe of some rows of the product."""
+        return Probe(self.signs, self.expected[:, rows])
+
+    @property
+    def size(self) -> float:
+        """Estimated Frobenius norm of the product, times the square root of the number of columns r."""
+        return _norm(self.expected)
+
     def error(self, product: Array) -> float:
         """Estimated relative Frobenius error of a product, shape (height, width); NaN or inf if it holds such values.
 

@@ -33,7 +33,7 @@ class Attempt:
 
 
 class Board:
-    """The attempts of one job, and its time.
+    """The attempts of one job, and the time since the first job seen: a product in bands is one job after the other.
 
     Args:
         now: the engine's clock, in seconds.
@@ -41,6 +41,8 @@ class Board:
 
     def __init__(self, now: Callable[[], float]) -> None:
         self.attempts: list[Attempt] = []
+        #: Jobs seen so far.
+        self.jobs = 0
         self.began: float | None = None
         self.ended: float | None = None
         self.is_failed = False
@@ -82,7 +84,9 @@ class Board:
     def _hear(self, event: Event) -> None:
         match event:
             case Started():
-                self.began = event.at
+                self.jobs += 1
+                self.began = event.at if self.began is None else self.began
+                self.attempts, self.ended, self.is_failed = [], None, False
             case Result(task=task):
                 self._end(task, event.at, "answered")
             case Lost(task=task, cause=cause):

@@ -58,7 +58,8 @@ class Progress:
         came, needed = board.answered(), self._needed or board.total()
         full = round(min(1.0, came / max(1, needed)) * BAR_WIDTH)
         lost = f", {board.count('lost')} lost" if board.count("lost") else ""
+        band = f"band {board.jobs}: " if board.jobs > 1 else ""
         return (
-            f"{'█' * full}{'░' * (BAR_WIDTH - full)} {came} of {needed} answers, {board.count('out')} out{lost}, "
+            f"{band}{'█' * full}{'░' * (BAR_WIDTH - full)} {came} of {needed} answers, {board.count('out')} out{lost}, "
             f"{board.elapsed():.0f} s"
         )

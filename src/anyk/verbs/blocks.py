@@ -264,7 +264,7 @@ def shelf_of(engine: Engine) -> Shelf:
 
 @contextmanager
 def encoded(
-    engine: Engine, code: Code, A: Array, B: Array, centre: Centre | None = None
+    engine: Engine, code: Code, A: Array, B: Array, centre: Centre | None = None, *, rows: int | None = None
 ) -> Iterator[tuple[Blocks, Blocks, Blocks]]:
     """Both operands encoded, and buffers for the answers, for as long as one product takes.
 
@@ -274,15 +274,17 @@ def encoded(
         A: shape (height, depth).
         B: shape (depth, width), of the dtype of A.
         centre: taken out of both on the way; to be restored after decoding.
+        rows: how many rows of A, the first ones, the buffers are for; default: all. `Blocks.encode` takes the next.
     """
     cut, dtype, shelf = code.partition, code.coded_dtype(A.dtype), shelf_of(engine)
     homes = homes_of(code, len(engine.lanes))
-    shapes = (cut.left_block(A.shape), cut.right_block(B.shape), cut.result_block((A.shape[0], B.shape[1])))
+    band = A[:rows]
+    shapes = (cut.left_block(band.shape), cut.right_block(B.shape), cut.result_block((len(band), B.shape[1])))
     with ExitStack() as borrowed:
         a, b, c = (
             borrowed.enter_context(shelf.lent(role, homes, shape, dtype))
             for role, shape in zip("ABC", shapes, strict=True)
         )
-        a.encode(code.left, A, None if centre is None else centre.left)
+        a.encode(code.left, band, None if centre is None else centre.left[:rows])
         b.encode(code.right, B, None if centre is None else centre.right)
         yield a, b, c

@@ -4,7 +4,7 @@ With r the row means of A and c the column means of B, $AB = (A - r 1^T)(B - 1 c
 rank one and is added exactly, so an approximate code errs only in the rest: 10 to 40 times less on positive data.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Self
 
 from numpy.random import Generator
@@ -37,6 +37,10 @@ class Centre:
     def of(cls, A: Array, B: Array) -> Self:
         """The means of A (height, depth) and B (depth, width), one pass over each."""
         return cls(A.mean(axis=1, keepdims=True), B.mean(axis=0, keepdims=True), A.shape[1])
+
+    def of_rows(self, rows: slice) -> Self:
+        """What belongs to some rows of A."""
+        return replace(self, left=self.left[rows])
 
     def restore(self, product: Array) -> None:
         """Add n r c^T to a decoded product, in place."""

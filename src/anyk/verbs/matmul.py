@@ -13,10 +13,12 @@ from anyk import planning
 from anyk.code import Code
 from anyk.engines.base import Engine
 from anyk.engines.drive import Watch
+from anyk.errors import ClusterError
 from anyk.job import StopRule, deadline, first_threshold, until
 from anyk.probes import Probe
 from anyk.screening import Model
-from anyk.verbs.blocks import encoded
+from anyk.verbs.bands import bands_of, joined
+from anyk.verbs.blocks import Blocks, encoded
 from anyk.verbs.centering import Centre, sample_of
 from anyk.verbs.integers import exactly, roundable
 from anyk.verbs.judgement import judge
@@ -51,6 +53,7 @@ def matmul(
     retries: int = 1,
     rng: Generator | int | None = None,
     watch: Watch | None = None,
+    bands: int | None = None,
 ) -> Product:
     """The product of two matrices, recovered from the first sufficient set of workers' answers.
 
@@ -85,6 +88,9 @@ def matmul(
         retries: how often a task is computed again after its worker was lost.
         rng: generator or seed of the probes; default: fresh randomness.
         watch: called with each step of the job as it is made, for a live view (see `anyk.engines.drive`).
+        bands: form the product in so many bands of rows, one after the other, each from its own first sufficient
+            answers: all answers together then take so many times less memory. Default: as many as keep them smaller
+            than A, B and C together; one where a stop rule might look at the time.
 
     Returns:
         The product, who answered, and its error.
@@ -119,7 +125,14 @@ def matmul(
         centering = center and (not chosen.is_exact or isinstance(rule, deadline))
         fitting = fit and not chosen.is_exact
         call = _Call(
-            Settings(chosen, opened, rule, timeout, retries, watch), verify, centering, fitting, tolerance, rng, asked
+            Settings(chosen, opened, rule, timeout, retries, watch),
+            verify,
+            centering,
+            fitting,
+            tolerance,
+            rng,
+            asked,
+            bands,
         )
         if given.is_integer:
             return _integer_product(given, call, choosy=stop is None and tolerance is None)
@@ -137,6 +150,7 @@ class _Call:
     tolerance: float | None
     rng: Generator
     asked: Screening | None
+    bands: int | None
 
 
 def _product(a: Array, b: Array, shape: tuple[int, ...], call: _Call) -> Product:
@@ -149,26 +163,79 @@ def _product(a: Array, b: Array, shape: tuple[int, ...], call: _Call) -> Product
 
 def _measured_product(a: Array, b: Array, shape: tuple[int, ...], call: _Call) -> Product:
     began = perf_counter()
+    code, engine, value = call.settings.code, call.settings.engine, np.empty((a.shape[0], b.shape[1]), a.dtype)
+    bands = bands_of(a, b, code, call.settings.stop, call.bands)
     probe = Probe.draw(a, b, call.rng) if call.verify else None
     probed = perf_counter()
     centre = Centre.of(a, b) if call.centering else None
-    sample = sample_of(a, b, call.settings.code, centre, call.rng) if call.fitting else None
-    with encoded(call.settings.engine, call.settings.code, a, b, centre) as blocks:
+    with encoded(engine, code, a, b, centre, rows=bands[0].stop) as blocks:
         seconds = {"probe": probed - began, "encode": perf_counter() - probed}
         left, right, _ = blocks
-        screen = Screen(call.asked, call.settings.code, left.arrays, right.arrays, call.rng) if call.asked else None
-        product = Run(
-            call.settings,
-            *blocks,
-            (a.shape[0], b.shape[1]),
-            a.dtype,
-            probe,
+        screen = Screen(call.asked, code, left.arrays, right.arrays, call.rng) if call.asked else None
+        whole = _Whole(call, a, b, value, probe, centre, screen, blocks, engine.clock.now())
+        parts = [whole.band(rows, alone=len(bands) == 1) for rows in bands]
+    sizes = [probe.of_rows(rows).size if probe else len(value[rows]) ** 0.5 for rows in bands]
+    product = joined(parts, sizes, value.reshape(shape))
+    seconds["encode"] += product.seconds["encode"]
+    return replace(product, seconds={**product.seconds, **seconds, "total": perf_counter() - began})
+
+
+@dataclass(frozen=True, eq=False)
+class _Whole:
+    """A product under way, of which bands of rows are formed in turn.
+
+    Args:
+        call: what was asked for.
+        a: shape (height, depth).
+        b: shape (depth, width).
+        value: where the product goes, shape (height, width).
+        probe: measures it, or None.
+        centre: what encoding takes out, or None.
+        screen: of the first band, or None.
+        blocks: the first band of A and all of B, encoded, and buffers for a band's answers.
+        began: when, on the engine's clock.
+    """
+
+    call: _Call
+    a: Array
+    b: Array
+    value: Array
+    probe: Probe | None
+    centre: Centre | None
+    screen: Screen | None
+    blocks: tuple[Blocks, Blocks, Blocks]
+    began: float
+
+    def band(self, rows: slice, *, alone: bool) -> Product:
+        """Form one band, from answers of its own; ``alone``: it is the whole product."""
+        call, settings, a, out = self.call, self.call.settings, self.a[rows], self.value[rows]
+        centre = self.centre and self.centre.of_rows(rows)
+        began = perf_counter()
+        if rows.start:
+            self.blocks[0].encode(settings.code.left, a, None if centre is None else centre.left)
+            if self.screen is not None:
+                self.screen.renew(self.blocks[0].arrays)
+            if settings.timeout is not None:
+                elapsed = settings.engine.clock.now() - self.began
+                settings = replace(settings, timeout=max(0.0, settings.timeout - elapsed))
+        seconds = {"encode": perf_counter() - began}
+        run = Run(
+            settings,
+            *self.blocks,
+            out.shape,
+            out.dtype,
+            self.probe and self.probe.of_rows(rows),
             centre=centre,
-            sample=sample,
-            screen=screen,
-        ).finish(seconds)
-    seconds = {**product.seconds, "total": perf_counter() - began}
-    return replace(product, value=product.value.reshape(shape), seconds=seconds)
+            sample=sample_of(a, self.b, settings.code, centre, call.rng) if call.fitting else None,
+            screen=self.screen,
+            out=out,
+        )
+        try:
+            return run.finish(seconds)
+        except ClusterError as error:
+            if alone:
+                raise
+            raise ClusterError(f"rows {rows.start} to {rows.stop - 1} of the product: {error}") from error
 
 
 def _integer_product(given: Operands, call: _Call, *, choosy: bool) -> Product:

@@ -1,7 +1,8 @@
 """What a verb returns: the product, how far off it is, and how it came about."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -9,7 +10,7 @@ from numpy.typing import DTypeLike, NDArray
 
 from anyk.code import Code
 from anyk.job import Step
-from anyk.job.messages import Cancel, Compute, Lost, Result
+from anyk.job.messages import Cancel, Compute, Decode, Lost, Result, Started
 
 
 @dataclass(frozen=True)
@@ -39,14 +40,14 @@ class Product:
 
     Args:
         value: C, of the shape and dtype `numpy.matmul` would give (integers: int64; half precision: float32).
-        survivors: tasks whose answers were used, ascending.
+        survivors: tasks whose answers were used, ascending; in any of its bands, where it was formed in several.
         wrong: tasks whose answers were found wrong and thrown out.
         error: relative Frobenius error, or None where nothing was measured or expected.
         error_kind: ``"measured"`` by random probes, ``"expected"`` from the code's tables, ``"exact"`` (integers,
             checked), or ``"none"``.
         reason: why this answer was given when it was, in words.
         seconds: wall time by phase: encode, collect, decode, measure, total.
-        events: the job's story, step by step.
+        events: the job's story, step by step; one story after the other for a product in bands.
         code: the code used.
         peak_bytes: largest resident memory of this process during the product, shared blocks included; None where the
             system does not tell.
@@ -78,30 +79,31 @@ class Product:
         return np.array(self.value, dtype=dtype, copy=copy)
 
     def timeline(self) -> list[Stretch]:
-        """Every attempt at every task, in the order they were sent, with what became of it."""
+        """Every attempt at every task, in the order they were sent, with what became of it; band after band."""
         began = self.events[0].event.at if self.events else 0.0
+        starts = [at for at, step in enumerate(self.events) if isinstance(step.event, Started)]
+        bands = [self.events[start:end] for start, end in pairwise([*starts, len(self.events)])]
+        return [stretch for band in bands for stretch in self._stretches(band, began)]
+
+    def _stretches(self, band: Sequence[Step], began: float) -> Iterable[Stretch]:
         rows: dict[tuple[int, int], Stretch] = {}
-        for step in self.events:
+        decoded = [said.tasks for step in band for said in step.instructions if isinstance(said, Decode)]
+        used = decoded[-1] if decoded else ()
+        for step in band:
             at = step.event.at - began
             if isinstance(step.event, Result | Lost) and (key := (step.event.task, step.event.attempt)) in rows:
-                rows[key] = self._ended(rows[key], at, isinstance(step.event, Lost))
+                outcome = "lost" if isinstance(step.event, Lost) else self._answered(step.event.task, used)
+                rows[key] = replace(rows[key], ended_seconds=at, outcome=outcome)
             for said in step.instructions:
                 if isinstance(said, Compute):
                     rows[said.task, said.attempt] = Stretch(said.task, said.worker, said.attempt, at, None, "cancelled")
                 elif isinstance(said, Cancel):
-                    rows[said.task, said.attempt] = Stretch(
-                        said.task,
-                        said.worker,
-                        said.attempt,
-                        rows[said.task, said.attempt].sent_seconds,
-                        at,
-                        "cancelled",
-                    )
-        return list(rows.values())
+                    key = said.task, said.attempt
+                    rows[key] = replace(rows[key], ended_seconds=at, outcome="cancelled")
+        return rows.values()
 
-    def _ended(self, row: Stretch, at: float, lost: bool) -> Stretch:
-        outcome = "wrong" if row.task in self.wrong else "used" if row.task in self.survivors else "answered"
-        return Stretch(row.task, row.worker, row.attempt, row.sent_seconds, at, "lost" if lost else outcome)
+    def _answered(self, task: int, used: Collection[int]) -> str:
+        return "wrong" if task in self.wrong else "used" if task in used else "answered"
 
 
 def nothing(shape: tuple[int, ...], dtype: np.dtype[Any]) -> Product:

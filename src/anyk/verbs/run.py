@@ -70,6 +70,7 @@ class Run:
         centre: what encoding took out, or None.
         sample: what the weights are fitted to besides the code's tables, or None.
         screen: looks for wrong answers before each decoding, or None.
+        out: where the product goes, or None: each decoding into an array of its own.
         multiply: what a worker does with its two blocks and the buffer of its answer.
     """
 
@@ -86,10 +87,11 @@ class Run:
         centre: Centre | None = None,
         sample: Sample | None = None,
         screen: Screen | None = None,
+        out: Array | None = None,
         multiply: Callable[..., Any] = multiply,
     ) -> None:
         self._settings, self._left, self._right, self._answers = settings, left, right, answers
-        self._sample, self._screen = sample, screen
+        self._sample, self._screen, self._out = sample, screen, out
         self._shape, self._dtype, self._gauge, self._centre, self._multiply = shape, dtype, gauge, centre, multiply
         self._job: Job | None = None
         self._futures: dict[int, Future[Any]] = {}
@@ -181,12 +183,13 @@ class Run:
         return self._futures[task]
 
     def decode(self, tasks: tuple[int, ...]) -> Decoded | Suspected:
-        """Form the product from these answers, in an array of its own, and measure it; unless some are wrong."""
+        """Form the product from these answers and measure it; unless some are wrong."""
         answers = {task: self._answer(task) for task in tasks}
         if self._screen is not None and (suspected := self._suspected(self._screen, answers)):
             return suspected
         began = perf_counter()
-        self._tasks, self._value = tasks, np.empty(self._shape, self._dtype)
+        self._tasks = tasks
+        self._value = np.empty(self._shape, self._dtype) if self._out is None else self._out
         weights = prepare(self._settings.code, tasks, self._dtype)
         if self._sample is not None and self._sample.suffices(len(tasks)):
             weights = fitted(weights, self._settings.code, answers, self._sample)

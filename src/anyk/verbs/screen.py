@@ -17,7 +17,7 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
-from anyk.arrays import times_few
+from anyk.arrays import norm, times_few
 from anyk.code import Code
 from anyk.errors import InputError
 from anyk.screening import Model, draw_columns, locate
@@ -93,13 +93,16 @@ class Screen:
 
     def __init__(self, asked: Screening, code: Code, left: list[Array], right: list[Array], rng: Generator) -> None:
         self._asked, self._code, self._rng = asked, code, rng
-        self._usual = _block_size(code.left, left) * _block_size(code.right, right) * sqrt(left[0].shape[1])
+        self._right_size = _block_size(code.right, right)
         self._noise = product_error(left[0].dtype)
         self._columns = draw_columns(right[0].shape[1], _COLUMNS, rng).astype(left[0].dtype)
-        self._expected: list[Array] = []
-        if asked.kind != "syndrome":
-            images = _images(code.right, right, self._columns)
-            self._expected = [times_few(block, image) for block, image in zip(left, images, strict=True)]
+        self._images = [] if asked.kind == "syndrome" else _images(code.right, right, self._columns)
+        self.renew(left)
+
+    def renew(self, left: list[Array]) -> None:
+        """Begin anew with other blocks of A: the next rows of the product."""
+        self._usual = _block_size(self._code.left, left) * self._right_size * sqrt(left[0].shape[1])
+        self._expected = [times_few(block, image) for block, image in zip(left, self._images, strict=False)]
         #: Tasks whose answers hold, as long as they are not computed again.
         self._cleared: set[int] = set()
         self._vouched: frozenset[int] = frozenset()
@@ -155,5 +158,5 @@ def _images(coefficients: Array, coded: list[Array], columns: Array) -> list[Arr
 def _block_size(coefficients: Array, coded: list[Array]) -> float:
     """Root mean square of the entries of one uncoded block, from a few coded ones."""
     tasks = {0, len(coded) // 2, len(coded) - 1}
-    sizes = [np.linalg.norm(coded[task]) / (np.linalg.norm(coefficients[..., task]) or 1.0) for task in tasks]
-    return float(np.mean(sizes)) / sqrt(max(1, coded[0].size))
+    sizes = [norm(coded[task]) / (norm(coefficients[..., task]) or 1.0) for task in tasks]
+    return sum(sizes) / len(sizes) / sqrt(max(1, coded[0].size))
