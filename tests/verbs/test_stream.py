@@ -200,6 +200,66 @@ def test_a_timeout_keeps_what_came(operands):
     assert products[-1].error / 3 < relative(products[-1].value, A @ B) < 3 * products[-1].error
 
 
+def test_a_deadline_ends_it_with_the_best_so_far(operands):
+    A, B = operands
+    engine, products = simulated(8, fates({rank: [FOREVER] for rank in range(4)})), []
+    with pytest.warns(PrecisionWarning, match="4 answers came by the deadline of 5 s"):
+        products.extend(anyk.stream(A, B, CODES["matdot"], engine=engine, deadline=5.0))
+
+    assert engine.clock.now() == 5.0
+    assert len({product.error for product in products}) == len(products)
+    assert products[-1].error / 3 < relative(products[-1].value, A @ B) < 3 * products[-1].error
+
+
+def test_a_timeout_before_the_deadline_is_the_deadline(operands):
+    engine = simulated(8, fates({rank: [FOREVER] for rank in range(4)}))
+    with pytest.warns(PrecisionWarning, match="by the deadline of 3 s"):
+        [*anyk.stream(*operands, CODES["matdot"], engine=engine, deadline=5.0, timeout=3.0)]
+
+
+def test_a_deadline_later_than_sufficient_answers_changes_nothing(operands):
+    A, B = operands
+    engine = simulated(8)
+    *_, last = anyk.stream(A, B, CODES["matdot"], engine=engine, deadline=5.0)
+
+    assert relative(last.value, A @ B) < LIMIT
+    assert engine.clock.now() == 1.0
+
+
+def test_by_a_deadline_too_few_workers_are_better_than_none(operands):
+    engine = simulated(8, fates({rank: [Fate(end="crash")] for rank in range(4)}))
+    with pytest.warns(PrecisionWarning, match="4 answers came by the deadline"):
+        *_, last = anyk.stream(*operands, CODES["matdot"], engine=engine, retries=0, deadline=5.0)
+
+    assert last.error < 1.0
+    assert engine.clock.now() < 5.0
+
+
+def test_no_answer_by_the_deadline_is_one_clear_error(operands):
+    engine = simulated(8, fates({rank: [FOREVER] for rank in range(8)}))
+    with pytest.raises(ClusterError, match=r"no answers came by the deadline of 2 s: `stream\(deadline=2\)` was asked"):
+        [*anyk.stream(*operands, CODES["matdot"], engine=engine, deadline=2.0)]
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({"timeout": 5.0}, r"`stream\(\)` was asked .* take the best answer by then with `deadline=seconds`"),
+        ({"tolerance": 1e-6, "timeout": 5.0}, r"`stream\(tolerance=1e-06\)` was asked"),
+    ],
+)
+def test_the_way_out_is_one_that_stream_has(operands, settings, words):
+    engine = simulated(8, fates({rank: [FOREVER] for rank in range(8)}))
+    with pytest.raises(ClusterError, match=words):
+        [*anyk.stream(*operands, CODES["matdot"], engine=engine, **settings)]
+
+
+@pytest.mark.parametrize("deadline", [0, -1.0, float("nan")])
+def test_a_deadline_must_be_positive(operands, deadline):
+    with pytest.raises(InputError, match="use more than 0 seconds"):
+        anyk.stream(*operands, CODES["matdot"], deadline=deadline)
+
+
 def test_too_few_workers_left_end_it_at_once(operands):
     engine = simulated(8, fates({rank: [Fate(end="crash")] for rank in range(4)}))
     with pytest.raises(ClusterError, match=r"too few answers can still come.* more would have sufficed"):

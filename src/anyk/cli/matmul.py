@@ -138,8 +138,6 @@ def _streamed(
     quiet: bool,
     progress: Progress,
 ) -> Product:
-    if options["deadline"] is not None:
-        raise InputError("`--stream` and `--deadline` exclude each other: a stream ends by itself. Use --timeout.")
     return streamed(
         left,
         right,
@@ -147,6 +145,7 @@ def _streamed(
         engine,
         stragglers=options["stragglers"] or 0,
         tolerance=options["tolerance"],
+        deadline=options["deadline"],
         timeout=options["timeout"],
         retries=options["retries"],
         seed=options["seed"],

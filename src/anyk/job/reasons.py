@@ -3,7 +3,7 @@
 from collections.abc import Collection, Mapping, Sequence
 
 from anyk.job.ledger import Ledger, Loss
-from anyk.job.stop import Progress, deadline
+from anyk.job.stop import Progress
 
 CONTRADICTION = "the answers contradict one another and too few came to tell which are wrong"
 TIMEOUT = "the time is over"
@@ -32,14 +32,15 @@ def no_product(rule: object, progress: Progress, books: Ledger, why: str) -> str
     return f"no product, for {why}: {told}. {_way_out(rule, progress, why)}"
 
 
-def name_of(rule: object) -> str:
-    """A rule as the user wrote it."""
-    return getattr(rule, "__name__", None) or repr(rule)
+def asked_of(rule: object) -> str:
+    """A rule as the user wrote it; a verb's own rule says itself what was asked for."""
+    asked: str = getattr(rule, "asked", None) or f"stop={getattr(rule, '__name__', None) or repr(rule)}"
+    return asked
 
 
 def _asked(rule: object, progress: Progress, books: Ledger) -> str:
     needed = f"any {progress.threshold} of {books.tasks} answers suffice"
-    return f"`stop={name_of(rule)}` was asked and {needed}"
+    return f"`{asked_of(rule)}` was asked and {needed}"
 
 
 def _came(progress: Progress) -> str:
@@ -74,11 +75,17 @@ def _way_out(rule: object, progress: Progress, why: str) -> str:
     sufficed = (
         f"{missing} more would have sufficed; " if missing > 0 else "they decode, but the stop rule wanted more; "
     )
-    if isinstance(rule, deadline):
+    if getattr(rule, "seconds", None) is not None:  # it had a deadline
         return f"{sufficed}give more time, or use more workers."
     if why == TIMEOUT:
-        return f"{sufficed}give more time, or take the best answer by then with `stop=deadline(seconds)`."
-    return f"{sufficed}use more workers or `retries`, a code with a lower threshold, or `stop=deadline(seconds)`."
+        return f"{sufficed}give more time, or take the best answer by then with {_in_time(rule)}."
+    return f"{sufficed}use more workers or `retries`, a code with a lower threshold, or {_in_time(rule)}."
+
+
+def _in_time(rule: object) -> str:
+    """How to take the best answer by a certain time."""
+    way: str = getattr(rule, "in_time", "`stop=deadline(seconds)`")
+    return way
 
 
 def _count(things: Collection[object], noun: str) -> str:

@@ -28,6 +28,7 @@ def stream(
     code: Code,
     *,
     tolerance: float | None = None,
+    deadline: float | None = None,
     engine: str | Engine | None = None,
     center: bool = True,
     check_finite: bool = True,
@@ -39,18 +40,19 @@ def stream(
     """The product of two matrices, given again and again: each time an answer made it better.
 
     Every product is decoded from all answers so far and carries its measured error. The last one is within the
-    tolerance, or, without a tolerance, decoded from answers that suffice. Leaving the loop early frees the workers;
-    whoever keeps the generator itself in a variable closes it (``close()``).
+    tolerance, or, without a tolerance, decoded from answers that suffice; or it is the best by the deadline. Leaving
+    the loop early frees the workers; whoever keeps the generator itself in a variable closes it (``close()``).
 
     Args:
         A: matrix (height, depth) or vector (depth,); integers become float64.
         B: matrix (depth, width) or vector (depth,).
         code: how to encode.
         tolerance: stop at this relative error; default: at the first answers that decode.
+        deadline: seconds from when the workers begin, after which the best product so far is the last; default: none.
         engine: as for `matmul`.
         center: code only what varies along the inner dimension (see `anyk.verbs.centering`).
         check_finite: refuse NaN and infinite entries.
-        timeout: seconds until giving up; default: never.
+        timeout: seconds until giving up, with an error; default: never.
         retries: how often a task is computed again after its worker was lost.
         rng: generator or seed of the probes.
         watch: called with each step of the job.
@@ -59,14 +61,14 @@ def stream(
         Products with falling error, each in an array of its own.
 
     Raises:
-        InputError: operands that cannot be multiplied, or a tolerance that is not positive. At once.
+        InputError: operands that cannot be multiplied, or a tolerance or deadline that is not positive. At once.
         ClusterError: time is over, or nothing more can come and what came does not decode. The products given before
-            are as good as they say.
+            are as good as they say. With a deadline: no answer came by then.
         PrecisionError: the answers hold values that are not finite.
 
     Warns:
-        PrecisionWarning: all answers came, and the last product's error is larger than the tolerance, or than rounding
-            explains.
+        PrecisionWarning: all answers or the deadline came, and the last product's error is larger than the tolerance,
+            or than rounding explains.
 
     >>> import numpy as np, anyk
     >>> errors = [
@@ -77,6 +79,8 @@ def stream(
     """
     if tolerance is not None and not tolerance > 0:
         raise InputError(f"`stream(tolerance={tolerance})`: no answer is that good; use a tolerance above 0.")
+    if deadline is not None and not deadline > 0:
+        raise InputError(f"`stream(deadline={deadline})`: a deadline lies after the start; use more than 0 seconds.")
     given = operands("stream", A, B, check_finite=check_finite)
     a, b = (matrix.astype(np.float64) if given.is_integer else matrix for matrix in (given.a, given.b))
     if not (a.size and b.size):
@@ -87,7 +91,7 @@ def stream(
         centre = Centre.of(a, b) if center else None
         with opened_engine(engine, code.workers) as opened, encoded(opened, code, a, b, centre) as blocks:
             probe = Probe.draw(a, b, np.random.default_rng(rng))
-            settings = Settings(code, opened, each_answer(tolerance), timeout, retries, watch)
+            settings = Settings(code, opened, each_answer(tolerance, deadline), timeout, retries, watch)
             run = Run(settings, *blocks, (a.shape[0], b.shape[1]), a.dtype, probe, centre=centre)
             best = yield from _improving(run, given.shape, began)
             # In here, so that a warning turned into an error finds the engine still open, and closes it.
@@ -98,14 +102,33 @@ def stream(
 
 @dataclass(frozen=True)
 class each_answer:
-    """Form the product at every answer; be content at the tolerance, or once the answers decode."""
+    """Form the product at every answer; be content at the tolerance, once the answers decode, or at the deadline."""
 
     tolerance: float | None
+    seconds: float | None = None
+
+    #: How a user takes the best answer by a certain time.
+    in_time = "`deadline=seconds`"
+
+    @property
+    def asked(self) -> str:
+        """The rule as the user asked for it."""
+        given = {"tolerance": self.tolerance, "deadline": self.seconds}
+        return f"stream({', '.join(f'{name}={value:g}' for name, value in given.items() if value is not None)})"
 
     def __call__(self, progress: Progress) -> Verdict:
         """Not measured yet: form it. Measured: is that enough?"""
+        if self.seconds is None:
+            return self._judged(progress, hopeless=self.tolerance is None and not progress.reachable())
+        limit = self.seconds if progress.timeout is None else min(self.seconds, progress.timeout)
+        answers = len(progress.received)
+        if progress.elapsed >= limit or not (progress.pending or progress.spare):
+            return Verdict(answers > 0, f"{answers or 'no'} answers came by the deadline of {limit:g} s", give_up=True)
+        return replace(self._judged(progress, hopeless=False), wake_at=limit)
+
+    def _judged(self, progress: Progress, *, hopeless: bool) -> Verdict:
         error, answers = progress.measured, len(progress.received)
-        if self.tolerance is None and not progress.reachable():
+        if hopeless:
             return Verdict(False, "too few answers can still come", give_up=True)
         if error is None:
             return Verdict(answers > 0, f"{answers} answers came")
