@@ -21,6 +21,8 @@ from anyk.nn.codes import (
 )
 from anyk.nn.collective import Collective, VirtualNodes
 from anyk.nn.convolution import CodedConv2d
+from anyk.nn.guard import Guard
+from anyk.nn.guard_report import GuardReport
 from anyk.nn.health import Event, Health
 from anyk.nn.linear import CodedLinear
 from anyk.nn.optim import CodedSGD
@@ -35,6 +37,8 @@ __all__ = [
     "CodedSGD",
     "Collective",
     "Event",
+    "Guard",
+    "GuardReport",
     "Health",
     "Protected",
     "SoftErrors",

@@ -1,0 +1,46 @@
+"""How far rounding has carried stored blocks away from their code.
+
+Every node rounds its own updates, so after T of them the blocks are a codeword up to about 0.15 sqrt(T) machine
+epsilons. Screening expects that (`Program.noise`); what grew faster would look like wrong nodes one day.
+"""
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from anyk.nn.program import Program
+from anyk.screening import draw_columns
+
+#: Columns of random fingerprints; every one has a word for each row of a block.
+_COLUMNS = 2
+
+
+def drift(program: Program, stored: Tensor) -> float:
+    r"""Distance of stored blocks from the code, as a multiple of the rounding that screening expects of them.
+
+    With $Q$ an orthonormal basis of the code and $F$ the fingerprints of the P blocks, their error is estimated from
+    what no codeword explains, $\|F - Q Q^T F\| / \sqrt{P - mn}$, relative to the usual fingerprint,
+    $\|F\| / \sqrt P$.
+
+    Args:
+        program: of the matrix.
+        stored: shape (L, h, w), verified.
+
+    Returns:
+        About 1 for blocks that were updated as often as the program says; 0 where nothing can be compared.
+    """
+    collective = program.collective
+    rng = collective.random()
+    columns = torch.from_numpy(draw_columns(stored.shape[2], _COLUMNS, rng)).to(stored.device)
+    with torch.no_grad():
+        prints = torch.stack([block.double() @ columns for block in stored])
+    gathered, came = collective.gather(prints, program.needed)
+    used = came & collective.health.active
+    seen = gathered.flatten(1).cpu().numpy()[used]
+    table = program.storage.left[:, 0, used].T
+    spare, size = len(table) - table.shape[1], np.linalg.norm(seen)
+    if spare < 1 or not size:
+        return 0.0
+    basis, _ = np.linalg.qr(table)
+    unexplained = np.linalg.norm(seen - basis @ (basis.T @ seen))
+    return float(unexplained / size * np.sqrt(len(table) / spare) / program.noise(stored.dtype))
