@@ -18,7 +18,8 @@ class Collective(Protocol):
     """P nodes, some of them in this process.
 
     ``nodes`` is P; ``here`` are the numbers of those in this process; ``health`` is what all of them know of one
-    another; ``errors`` hits the copies of those here; ``attempts`` says how often a product is tried before it counts as uncorrectable.
+    another; ``errors`` hits the copies of those here; ``attempts`` says how often a product is tried before it
+    counts as uncorrectable.
     """
 
     nodes: int

@@ -15,12 +15,15 @@ from typing import Literal
 
 import numpy as np
 import torch
+from numpy.random import Generator
 from numpy.typing import NDArray
 from torch import Tensor
+from torch.nn import functional
 
 from anyk.code import Code
 from anyk.decoding import prepare
 from anyk.errors import Uncorrectable
+from anyk.nn.clean import checks_of
 from anyk.nn.codes import Stage, TrainingCode
 from anyk.nn.collective import Collective
 from anyk.screening import Model, columns_for, draw_columns, locate
@@ -34,8 +37,9 @@ _DRIFT = 100
 #: In coarse precision, decoding may lose this factor to rounding.
 _LOSS = 10
 
-#: Check a block by at least so many columns: a single number agrees by chance too often.
-_LEAST_COLUMNS = 2
+#: Check answers by at least so many columns, and so many numbers as long as that takes no more than so many columns: a
+#: single number agrees by chance too often, in coarse precision also a few.
+_LEAST_COLUMNS, _LEAST_WORDS, _MOST_COLUMNS = 2, 16, 8
 
 
 @dataclass(frozen=True, eq=False)
@@ -132,7 +136,13 @@ class Program:
             return copies * factors[:, :, None]
         if here > 1 and copies.stride(0) == 0:
             return torch.einsum("bnk,ln->lbk", copies[0].reshape(batch, count, -1), factors)
-        return torch.matmul(factors[:, None, None], copies.reshape(here, batch, count, -1))[:, :, 0]
+        blocks = copies.reshape(here, batch, count, -1)
+        if batch == 1:
+            return torch.matmul(factors[:, None, None], blocks)[:, :, 0]
+        mixed = blocks[:, :, 0] * factors[:, 0, None, None]
+        for block in range(1, count):  # thousands of tiny products take longer
+            mixed.addcmul_(blocks[:, :, block], factors[:, block, None, None])
+        return mixed
 
     def _encoded_again(self, encoded: Tensor, copies: Tensor, stage: Stage, nodes: list[int]) -> Tensor:
         again, encoded = self._encode(copies, stage.inputs), encoded.clone()
@@ -156,7 +166,9 @@ class Program:
     def _screened(self, stage: Stage, answers: Tensor, came: NDArray[np.bool_]) -> "_Verdict":
         """Find the wrong answers of one product, shape (P, B, w)."""
         usable = came & self.collective.health.active
-        tasks = [task for task, nodes in enumerate(stage.members) if usable[list(nodes)].all()]
+        tasks = list(range(len(stage.members)))
+        if not usable.all():
+            tasks = [task for task in tasks if usable[list(stage.members[task])].all()]
         if stage.sums:
             answers = torch.stack([answers[list(nodes)].sum(dim=0) for nodes in stage.members])
         if len(tasks) < stage.code.recovery_threshold:
@@ -172,13 +184,15 @@ class Program:
 
     def _located(self, code: Code, answers: Tensor, tasks: list[int]) -> tuple[tuple[int, ...], bool, str]:
         """Fingerprints of the tasks' answers, shape (T, B, w), and what they say."""
-        rng = self.collective.random()
-        count = max(_LEAST_COLUMNS, columns_for(len(tasks) - code.recovery_threshold - 1))
-        columns = torch.from_numpy(draw_columns(answers.shape[2], count, rng)).to(_exact(answers[:0]))
-        with torch.no_grad():
-            known = torch.matmul(_exact(answers), columns).cpu().numpy()
-        prints = {task: known[task] for task in tasks}
-        found = locate(code, prints, self.model, rng, noise=self.noise(answers.dtype))
+        rng, noise = self.collective.random(), self.noise(answers.dtype)
+        least = min(_MOST_COLUMNS, max(_LEAST_COLUMNS, -(-_LEAST_WORDS // answers.shape[1])))
+        known = _fingerprints(answers, least, rng).cpu().numpy()[tasks]
+        if checks_of(code, tuple(tasks), _dtype(answers)).agree(known, noise):
+            return (), True, ""
+        count = columns_for(len(tasks) - code.recovery_threshold - 1)
+        if count > least:
+            known = _fingerprints(answers, count, rng).cpu().numpy()[tasks]
+        found = locate(code, dict(zip(tasks, known, strict=True)), self.model, rng, noise=noise)
         return found.wrong, found.found, found.reason
 
     def noise(self, dtype: torch.dtype) -> float:
@@ -225,7 +239,7 @@ class Program:
         count = max(_LEAST_COLUMNS, columns_for(len(tasks) - code.recovery_threshold - 1))
         columns = torch.from_numpy(draw_columns(stored.shape[2], count, rng)).to(_exact(stored[:0]))
         with torch.no_grad():
-            prints, came = collective.gather(torch.matmul(_exact(stored), columns), self.needed)
+            prints, came = collective.gather(torch.matmul(_exact(stored), columns), self.code.nodes)
         tasks = [task for task in tasks if came[task]]
         known = prints.cpu().numpy()
         found = locate(code, {task: known[task] for task in tasks}, self.model, rng, noise=self.noise(stored.dtype))
@@ -250,14 +264,13 @@ class Program:
         """
         if not nodes:
             return
-        if len(healthy) < len(self.storage.left) or not _decodes(self.storage, healthy, stored):
-            raise Uncorrectable(f"{self.name} stored blocks: the {len(healthy)} right ones do not decode.")
-        weights = prepare(self.storage, healthy, _dtype(stored)).matrix
-        mixture = self.storage.left[:, 0, nodes].T @ weights
-        factors = torch.from_numpy(mixture).to(stored)
         with torch.no_grad():
-            blocks, _ = self.collective.gather(stored, len(healthy))
-            rebuilt = torch.tensordot(factors, blocks[healthy], dims=1)
+            blocks, came = self.collective.gather(stored, self.code.nodes)
+            healthy = [node for node in healthy if came[node]]
+            if len(healthy) < len(self.storage.left) or not _decodes(self.storage, healthy, stored):
+                raise Uncorrectable(f"{self.name} stored blocks: the {len(healthy)} right ones do not decode.")
+            mixture = self.storage.left[:, 0, nodes].T @ prepare(self.storage, healthy, _dtype(stored)).matrix
+            rebuilt = torch.tensordot(torch.from_numpy(mixture).to(stored), blocks[healthy], dims=1)
             for place, node in enumerate(nodes):
                 if node in self.collective.here:
                     stored[node - self.collective.here.start] = rebuilt[place]
@@ -269,7 +282,7 @@ class Program:
             stored: shape (L, h, w).
         """
         with torch.no_grad():
-            blocks, came = self.collective.gather(stored.detach(), self.needed)
+            blocks, came = self.collective.gather(stored.detach(), self.code.nodes)
             tasks = np.flatnonzero(came & self.collective.health.active).tolist()
             factors = torch.from_numpy(prepare(self.storage, tasks, _dtype(stored)).matrix).to(blocks)
             pieces = torch.tensordot(factors, blocks[tasks], dims=1)
@@ -302,6 +315,14 @@ def _decodes(code: Code, tasks: list[int], answers: Tensor) -> bool:
     rounding, weights = product_error(_name(answers.dtype)), prepare(code, tasks, _dtype(answers))
     error = max(weights.expected_error, rounding * weights.noise_amplification)
     return error <= max(code.decoding_limit(len(tasks), _dtype(answers)), _LOSS * rounding)
+
+
+def _fingerprints(answers: Tensor, count: int, rng: Generator) -> Tensor:
+    """Answers (T, B, w) times a few random columns, shape (T, B, count)."""
+    exact = _exact(answers.detach())
+    columns = np.ascontiguousarray(draw_columns(exact.shape[2], count, rng).T)
+    # Five times as fast as a product with the same numbers in columns.
+    return functional.linear(exact, torch.from_numpy(columns).to(exact))
 
 
 def _exact(numbers: Tensor) -> Tensor:

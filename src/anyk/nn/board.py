@@ -1,0 +1,250 @@
+"""A board in shared memory: every rank pins its piece to it, and all of them read the same pieces.
+
+Legend: P = ranks, S = slots, r = round (every gathering of pieces is one), C = bytes a slot holds.
+
+A rank writes its piece of round r into slot r mod S and says so. A `Sequencer`, which sees no numbers, closes the round
+as soon as enough pieces are there, and writes down whose count; all ranks read that verdict, so all of them use the
+very same pieces, however late they look. A rank that is late reads what it missed from the slots; one that falls S
+rounds behind is left out until it is admitted again. Nothing is locked, so nobody can die holding a lock.
+"""
+
+import mmap
+import os
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from anyk.errors import ClusterError
+
+#: What a rank is: not there, one of them, left out for being too slow, waiting to be admitted, dead.
+ABSENT, ACTIVE, BEHIND, JOINING, DEAD = range(5)
+
+#: Seconds a rank sleeps between two looks at the board, at first and at most.
+_SHORTEST, _LONGEST = 2e-5, 1e-3
+
+
+class LeftOut(ClusterError):
+    """This rank fell behind the others and no longer counts; it can ask to be admitted again."""
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Sizes of a board.
+
+    Args:
+        ranks: P.
+        slots: S; so many rounds a rank may be late.
+        capacity: C, bytes of one piece; larger ones take several rounds.
+    """
+
+    ranks: int
+    slots: int = 8
+    capacity: int = 1 << 20
+
+    @property
+    def header(self) -> int:
+        """Bytes before the pieces."""
+        words = 8 + 8 * self.ranks + self.slots * (3 * self.ranks + 1)
+        return -(-8 * words // mmap.PAGESIZE) * mmap.PAGESIZE
+
+    @property
+    def size(self) -> int:
+        """Bytes of it all; pages nobody writes to take no memory."""
+        return self.header + self.slots * self.ranks * self.capacity
+
+
+class Board:
+    """The shared memory, seen from one process.
+
+    Args:
+        descriptor: of the memory.
+        layout: its sizes.
+    """
+
+    def __init__(self, descriptor: int, layout: Layout) -> None:
+        self.descriptor, self.layout = descriptor, layout
+        memory = mmap.mmap(descriptor, layout.size)
+        words = np.frombuffer(memory, np.int64, layout.header // 8)
+        ranks, slots = layout.ranks, layout.slots
+        taken = 0
+
+        def part(*shape: int) -> NDArray[np.int64]:
+            nonlocal taken
+            count = int(np.prod(shape))
+            taken += count
+            return words[taken - count : taken].reshape(shape)
+
+        self.closed, self.ended = part(1), part(1)
+        self.written, self.needed, self.status, self.epoch, self.boundary = (part(ranks) for _ in range(5))
+        self.counted, self.admitted, self.tags = (part(slots, ranks) for _ in range(3))
+        pieces = np.frombuffer(memory, np.uint8, offset=layout.header)
+        self.pieces = pieces.reshape(slots, ranks, layout.capacity)
+
+    @classmethod
+    def create(cls, layout: Layout) -> "Board":
+        """A fresh board in anonymous memory; it is gone with the last process that holds its descriptor."""
+        descriptor = os.memfd_create("anyk-board")
+        os.ftruncate(descriptor, layout.size)
+        os.set_inheritable(descriptor, True)
+        board = cls(descriptor, layout)
+        board.closed[0] = -1
+        board.written[:] = -1
+        board.tags[:] = -1
+        return board
+
+    def end(self) -> None:
+        """Nobody closes rounds any more: whoever waits is told."""
+        self.ended[0] = 1
+
+
+class Seat:
+    """One rank's place at the board.
+
+    Args:
+        board: the memory.
+        rank: whose.
+    """
+
+    def __init__(self, board: Board, rank: int) -> None:
+        self.board, self.rank, self.round = board, rank, int(board.written[rank]) + 1
+        self.admitted: list[int] = []
+        self._parent = os.getppid()
+
+    def exchange(self, piece: NDArray[np.uint8], needed: int, boundary: bool = False) -> tuple[Any, NDArray[np.bool_]]:
+        """One round: pin a piece, wait for the verdict, read what counts.
+
+        Args:
+            piece: bytes, at most C.
+            needed: so many pieces are enough.
+            boundary: ranks that wait may be admitted with this round.
+
+        Returns:
+            All pieces as bytes, shape (P, bytes), zeros where none counts; and whose count, shape (P,).
+
+        Raises:
+            LeftOut: this rank was too slow.
+            ClusterError: the run has ended.
+        """
+        board, number = self.board, self.round
+        slot = number % board.layout.slots
+        board.tags[slot, self.rank] = -1
+        board.pieces[slot, self.rank, : piece.size] = piece
+        board.tags[slot, self.rank] = number
+        board.needed[self.rank], board.boundary[self.rank] = needed, boundary
+        board.written[self.rank] = number
+        self.round += 1
+        self.wait_for(number)
+        counted = board.counted[slot].astype(bool)
+        self.admitted = np.flatnonzero(board.admitted[slot]).tolist()
+        pieces = np.zeros((board.layout.ranks, piece.size), np.uint8)
+        for rank in np.flatnonzero(counted).tolist():
+            pieces[rank] = board.pieces[slot, rank, : piece.size]
+        if (board.tags[slot][counted] != number).any() or board.status[self.rank] != ACTIVE:
+            raise LeftOut(f"rank {self.rank} fell behind at round {number} of {int(board.closed[0])}.")
+        return pieces, counted
+
+    def wait_for(self, number: int) -> None:
+        """Until a round is closed.
+
+        Raises:
+            LeftOut: this rank was too slow.
+            ClusterError: the run has ended.
+        """
+        board, pause, looked = self.board, _SHORTEST, time.monotonic()
+        while board.closed[0] < number:
+            if board.ended[0]:
+                raise ClusterError(f"rank {self.rank}: the run was ended from outside at round {number}.")
+            if board.status[self.rank] != ACTIVE:
+                raise LeftOut(f"rank {self.rank} was left out at round {number}.")
+            time.sleep(pause)
+            pause = min(1.2 * pause, _LONGEST)
+            if time.monotonic() - looked > 1.0:
+                looked = time.monotonic()
+                if os.getppid() != self._parent:
+                    raise ClusterError(f"rank {self.rank}: whoever started the ranks is gone.")
+
+    def join(self) -> None:
+        """Ask to be admitted, and wait until it happens; the next round is the first to take part in.
+
+        Raises:
+            ClusterError: the run has ended.
+        """
+        board = self.board
+        board.status[self.rank] = JOINING
+        while board.status[self.rank] == JOINING:
+            if board.ended[0] or os.getppid() != self._parent:
+                raise ClusterError(f"rank {self.rank}: the run has ended before it could join.")
+            time.sleep(_LONGEST)
+        self.round = int(board.epoch[self.rank])
+
+
+class Sequencer:
+    """Closes rounds. It knows who is there and who answered, and none of the numbers.
+
+    Args:
+        board: the memory.
+        grace: once enough pieces are there, the others are waited for this part of the time it took, again.
+        patience_seconds: a rank that is a whole board behind is waited for so long.
+        start_seconds: the first round is waited for so long by all.
+    """
+
+    def __init__(
+        self, board: Board, *, grace: float = 0.5, patience_seconds: float = 0.5, start_seconds: float = 120.0
+    ) -> None:
+        self.board, self._grace, self._patience, self._start = board, grace, patience_seconds, start_seconds
+        self._first: float | None = None
+        self._enough: float | None = None
+        self.late = np.zeros(board.layout.ranks, dtype=np.int64)
+
+    def poll(self, now: float) -> bool:
+        """Close the next round if it can be.
+
+        Args:
+            now: seconds, ascending.
+
+        Returns:
+            Whether a round was closed.
+        """
+        board, number = self.board, int(self.board.closed[0]) + 1
+        active = board.status == ACTIVE
+        arrived = active & (board.written >= number)
+        if not arrived.any():
+            return False
+        self._first = now if self._first is None else self._first
+        missing = active & ~arrived
+        if missing.any():
+            if arrived.sum() < board.needed[arrived].max():
+                return False
+            self._enough = now if self._enough is None else self._enough
+            if number == 0 and now < self._first + self._start:
+                return False
+            if now < self._enough + max(2e-3, self._grace * (self._enough - self._first)):
+                return False
+            # whoever is a whole board behind would find its slots overwritten
+            behind = missing & (number - board.written >= board.layout.slots - 1)
+            if behind.any():
+                if now < self._enough + self._patience:
+                    return False
+                board.status[behind] = BEHIND
+        self._close(number, arrived, missing)
+        return True
+
+    def _close(self, number: int, arrived: NDArray[np.bool_], missing: NDArray[np.bool_]) -> None:
+        board = self.board
+        slot = number % board.layout.slots
+        self.late[missing] += 1
+        joining = (board.status == JOINING) & bool(board.boundary[arrived].all())
+        board.counted[slot], board.admitted[slot] = arrived, joining
+        for rank in np.flatnonzero(joining).tolist():
+            board.written[rank], board.epoch[rank] = number, number + 1
+        board.status[joining] = ACTIVE
+        board.closed[0] = number
+        self._first = self._enough = None
+
+    def died(self, ranks: Sequence[int]) -> None:
+        """Some ranks' processes are gone."""
+        self.board.status[list(ranks)] = DEAD
