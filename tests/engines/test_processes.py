@@ -5,6 +5,7 @@ import gc
 import operator
 import os
 import signal
+import socket
 import sys
 import threading
 import time
@@ -15,6 +16,7 @@ from queue import SimpleQueue
 import numpy as np
 import pytest
 
+from anyk.engines import zygote
 from anyk.engines.base import Cancelled, Joined, Lost, Ref, Slow, WorkerLost
 from anyk.engines.channel import Op, pack
 from anyk.engines.keeper import REPORTS
@@ -530,6 +532,23 @@ def test_a_fork_that_is_refused_is_a_clear_error(engine, monkeypatch):
         engine.respawn(0)
     monkeypatch.undo()
     assert engine.respawn(0).submit(deeds.same, 1).result(LONG) == 1
+
+
+def test_more_workers_start_than_orders_fit_the_socket(monkeypatch):
+    boot, sizes = zygote.Nursery.__init__, []
+
+    def narrow(nursery, threads):
+        boot(nursery, threads)
+        nursery.channel._socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1)
+
+    fork = zygote.Nursery.fork
+    monkeypatch.setattr(zygote.Nursery, "__init__", narrow)
+    monkeypatch.setattr(
+        zygote.Nursery, "fork", lambda self, *order: (fork(self, *order), sizes.append(self.channel.backlog))
+    )
+    with ProcessEngine(30) as many:
+        assert any(sizes)
+        assert [lane.submit(deeds.same, 3).result(LONG) for lane in many.lanes] == [3] * 30
 
 
 def test_a_stopped_zygote_is_woken_for_the_next_worker(engine):

@@ -216,6 +216,44 @@ print(lane.submit(deeds.same, 3).result())
         assert finish(process)[0] == "True\nTrue\n3\n"
 
 
+def test_the_limit_on_open_files_is_raised_as_far_as_many_workers_need_it():
+    script = """
+import resource
+resource.setrlimit(resource.RLIMIT_NOFILE, (260, 400))
+engine = ProcessEngine(1)
+few = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+engine.close()
+engine = ProcessEngine(36)
+say_pids(engine)
+print(few)
+print(resource.getrlimit(resource.RLIMIT_NOFILE)[0])
+print([lane.submit(deeds.same, 3).result() for lane in engine.lanes] == [3] * 36)
+"""
+    with master(script) as (process, pids):
+        assert finish(process)[0] == "260\n400\nTrue\n"
+        assert gone(pids)
+
+
+def test_more_workers_than_open_files_are_refused_with_the_way_out():
+    script = """
+import resource
+from anyk.errors import ClusterError
+resource.setrlimit(resource.RLIMIT_NOFILE, (300, 400))
+try:
+    ProcessEngine(37)
+except ClusterError as error:
+    said = error
+engine = ProcessEngine(1)
+say_pids(engine)
+print(said)
+"""
+    with master(script) as (process, _):
+        said = finish(process)[0]
+
+    assert "37 worker processes take about 404 open files, and this process may have 400" in said
+    assert "use 36 workers or fewer" in said
+
+
 def test_a_shortage_of_file_descriptors_is_one_clear_error():
     script = """
 import resource

@@ -102,6 +102,7 @@ class Keeper:
         # If the zygote is gone its socket ends, and `_bury_nursery` ends the unborn lanes.
         with contextlib.suppress(ConnectionError):
             nursery.fork(rank, epoch, end)
+        self._attend(nursery)
         return lane
 
     def watch(self, lane: ProcessLane, /) -> None:
@@ -148,8 +149,11 @@ class Keeper:
         except OSError as error:
             self.lost(lane, f"its connection failed: {error}")
 
-    def _hear_zygote(self, nursery: Nursery) -> None:
+    def _hear_zygote(self, nursery: Nursery, mask: int) -> None:
         try:
+            if mask & selectors.EVENT_WRITE:
+                nursery.channel.flush()
+                self._attend(nursery)
             for report in nursery.channel.receive() or ():
                 REPORTS[report.op](self, report)
         except (EOFError, OSError):
@@ -181,9 +185,13 @@ class Keeper:
 
     def _ready_nursery(self) -> Nursery:
         if self._nursery is None:
-            nursery = self._nursery = Nursery(self._threads)
-            self.loop.listen(nursery.channel, lambda _: self._hear_zygote(nursery))
+            self._nursery = Nursery(self._threads)
+            self._attend(self._nursery)
         return self._nursery
+
+    def _attend(self, nursery: Nursery) -> None:
+        """Hear the zygote; a socket takes some 250 orders at once, the rest goes when there is room again."""
+        self.loop.listen(nursery.channel, lambda mask: self._hear_zygote(nursery, mask), writes=nursery.channel.backlog)
 
     def _bury_nursery(self, nursery: Nursery) -> None:
         self.loop.ignore(nursery.channel)

@@ -16,6 +16,7 @@ from anyk.engines.base import Caps, News
 from anyk.engines.clock import RealClock
 from anyk.engines.keeper import Keeper
 from anyk.engines.lanes import ProcessLane
+from anyk.engines.limits import make_room
 from anyk.errors import ClusterError, InputError
 from anyk.faults.base import FateOf
 
@@ -37,7 +38,8 @@ class ProcessEngine:
 
     Raises:
         InputError: fewer than one worker.
-        ClusterError: the workers could not be started.
+        ClusterError: the workers could not be started, or the system does not allow as many open files as they take; as
+            far as it does, the process's own limit is raised.
 
     >>> from anyk.engines.base import Ref
     >>> import numpy as np
@@ -63,6 +65,7 @@ class ProcessEngine:
     ) -> None:
         if workers < 1:
             raise InputError(f"`ProcessEngine({workers})` needs at least 1 worker.")
+        make_room(workers)
         self.clock = RealClock()
         self.threads_per_worker = threads_per_worker or max(1, cores() // workers)
         self._keeper = keeper = Keeper(workers, faults, self.threads_per_worker, grace_seconds)
