@@ -5,7 +5,8 @@ import pytest
 
 import anyk
 from anyk.faults import BitFlip, GaussianError, LowRank, NonFinite, Scaled, Stale, Zeros, combine
-from anyk.verbs.screen import Screen, Screening
+from anyk.verbs.screen import OperandScreen, Screening
+from anyk.verbs.witness import OperandWitness
 
 CODE = anyk.codes.matdot(2, 8)
 RNG = np.random.default_rng(0)
@@ -63,6 +64,50 @@ def test_checked_answers_find_as_many_as_there_are_to_spare_whatever_they_agree_
     assert product.survivors == (1, 3, 6)
     assert off(product) < 1e-13
     assert "checked one by one" in product.reason
+
+
+def test_no_answer_is_looked_at_where_the_product_agrees_with_the_operands(monkeypatch):
+    asked = []
+    monkeypatch.setattr(OperandWitness, "holds", lambda self, task, answer: asked.append(task) or True)
+
+    assert "agrees with the operands" in multiplied(None, wrong=2).reason
+    assert asked == []
+    assert multiplied(None, wrong=2, verify=False).error_kind == "expected"
+    assert asked == []
+    assert "checked one by one" in multiplied(GaussianError(ranks=(1,)), wrong=2, tolerance=1.0).reason
+    assert asked != []
+
+
+def test_what_is_expected_follows_from_the_operands_not_from_blocks_that_workers_share():
+    rng = np.random.default_rng(6)
+    for code in (CODE, anyk.codes.generalized_polydot(2, 2, 2, 12), anyk.codes.mds(3, 7)):
+        left, right = code.encode(A, B)
+        screen = OperandScreen(Screening(2, "checked", "random"), code, (A, B), (left, right), None, rng)
+        left[1][2, 3] += 1e-3
+        right[4][5, 6] *= 1.001
+
+        assert screen.suspects({task: left[task] @ right[task] for task in range(6)}) == (1, 4)
+
+
+@pytest.mark.parametrize("bands", [1, 3])
+@pytest.mark.parametrize(("screen", "model"), SCREENS)
+def test_every_band_of_rows_is_screened(screen, model, bands):
+    product = multiplied(
+        GaussianError(size=1e-6, share=0.0, ranks=(2,)), wrong=1, screen=screen, model=model, bands=bands
+    )
+
+    assert product.wrong == (2,)
+    assert off(product) < 1e-13
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+def test_products_of_constant_matrices_are_not_suspected(dtype):
+    ones = np.ones((400, 2000), dtype)
+    for code in (CODE, anyk.codes.generalized_polydot(2, 2, 2, 12), anyk.codes.mds(4, 8)):
+        for screen in ("checked", "syndrome"):
+            product = multiplied(None, ones, ones.T, code=code, wrong=1, screen=screen)
+            assert product.wrong == ()
+            assert off(product, 2000 * np.ones((400, 400))) < 1e-5
 
 
 def test_conspiracies_are_found_from_the_answers_alone():
@@ -171,7 +216,7 @@ def test_colluding_workers_are_checked_in_every_one_of_many_trials(dtype):
     false, _ = CODE.encode(other, b)
     for _ in range(50):
         wrong = tuple(sorted(rng.permutation(8)[:5].tolist()))
-        screen = Screen(Screening(5, "checked", "random"), CODE, left, right, rng)
+        screen = OperandScreen(Screening(5, "checked", "random"), CODE, (a, b), (left, right), None, rng)
         answers = {w: (false if w in wrong else left)[w] @ right[w] for w in range(8)}
         assert screen.suspects(answers) == wrong
 

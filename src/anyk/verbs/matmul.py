@@ -27,7 +27,7 @@ from anyk.verbs.operands import Operands, operands
 from anyk.verbs.peak import peak_memory
 from anyk.verbs.product import Product, nothing
 from anyk.verbs.run import Run, Settings
-from anyk.verbs.screen import Kind, Screen, Screening
+from anyk.verbs.screen import Kind, OperandScreen, Screening
 
 Array = NDArray[Any]
 
@@ -113,15 +113,15 @@ def matmul(
     rng = np.random.default_rng(rng)
     if not (given.a.size and given.b.size):
         return nothing(given.shape, np.dtype(np.int64) if given.is_integer else given.a.dtype)
-    asked = Screening(wrong, screen or "checked", model) if wrong or screen else None
+    asked = Screening.of("matmul", code, wrong, screen, model)
     extra = asked.extra if asked else 0
     rule = stop or (first_threshold(extra) if tolerance is None else until(tolerance))
     with opened_engine(engine, code.workers if code else workers or _default_workers(stragglers + extra)) as opened:
         chosen = code or planning.choose(
             given.a.shape, given.b.shape, workers=workers or len(opened.lanes), stragglers=stragglers + extra
         )
-        if asked:
-            asked.check(chosen)
+        if asked and not code:
+            asked.check("matmul", chosen)
         centering = center and (not chosen.is_exact or isinstance(rule, deadline))
         fitting = fit and not chosen.is_exact
         call = _Call(
@@ -165,13 +165,12 @@ def _measured_product(a: Array, b: Array, shape: tuple[int, ...], call: _Call) -
     began = perf_counter()
     code, engine, value = call.settings.code, call.settings.engine, np.empty((a.shape[0], b.shape[1]), a.dtype)
     bands = bands_of(a, b, code, call.settings.stop, call.bands)
-    probe = Probe.draw(a, b, call.rng) if call.verify else None
+    probe = Probe.draw(a, b, call.rng) if call.verify or call.asked else None
     probed = perf_counter()
     centre = Centre.of(a, b) if call.centering else None
     with encoded(engine, code, a, b, centre, rows=bands[0].stop) as blocks:
         seconds = {"probe": probed - began, "encode": perf_counter() - probed}
-        left, right, _ = blocks
-        screen = Screen(call.asked, code, left.arrays, right.arrays, call.rng) if call.asked else None
+        screen = _screen(call, a[bands[0]], b, blocks, probe and probe.of_rows(bands[0]), centre)
         whole = _Whole(call, a, b, value, probe, centre, screen, blocks, engine.clock.now())
         parts = [whole.band(rows, alone=len(bands) == 1) for rows in bands]
     sizes = [probe.of_rows(rows).size if probe else len(value[rows]) ** 0.5 for rows in bands]
@@ -202,19 +201,19 @@ class _Whole:
     value: Array
     probe: Probe | None
     centre: Centre | None
-    screen: Screen | None
+    screen: OperandScreen | None
     blocks: tuple[Blocks, Blocks, Blocks]
     began: float
 
     def band(self, rows: slice, *, alone: bool) -> Product:
         """Form one band, from answers of its own; ``alone``: it is the whole product."""
         call, settings, a, out = self.call, self.call.settings, self.a[rows], self.value[rows]
-        centre = self.centre and self.centre.of_rows(rows)
+        centre, probe = self.centre and self.centre.of_rows(rows), self.probe and self.probe.of_rows(rows)
         began = perf_counter()
         if rows.start:
             self.blocks[0].encode(settings.code.left, a, None if centre is None else centre.left)
             if self.screen is not None:
-                self.screen.renew(self.blocks[0].arrays)
+                self.screen.go_on(a, self.blocks[0].arrays, centre, probe)
             if settings.timeout is not None:
                 elapsed = settings.engine.clock.now() - self.began
                 settings = replace(settings, timeout=max(0.0, settings.timeout - elapsed))
@@ -224,7 +223,7 @@ class _Whole:
             *self.blocks,
             out.shape,
             out.dtype,
-            self.probe and self.probe.of_rows(rows),
+            probe if call.verify else None,
             centre=centre,
             sample=sample_of(a, self.b, settings.code, centre, call.rng) if call.fitting else None,
             screen=self.screen,
@@ -236,6 +235,22 @@ class _Whole:
             if alone:
                 raise
             raise ClusterError(f"rows {rows.start} to {rows.stop - 1} of the product: {error}") from error
+
+
+def _screen(
+    call: _Call,
+    a: Array,
+    b: Array,
+    blocks: tuple[Blocks, Blocks, Blocks],
+    probe: Probe | None,
+    centre: Centre | None,
+) -> OperandScreen | None:
+    """What was asked for, for the product of the first band of A."""
+    if call.asked is None:
+        return None
+    coded = blocks[0].arrays, blocks[1].arrays
+    centre = centre and centre.of_rows(slice(len(a)))
+    return OperandScreen(call.asked, call.settings.code, (a, b), coded, centre, call.rng, probe)
 
 
 def _integer_product(given: Operands, call: _Call, *, choosy: bool) -> Product:

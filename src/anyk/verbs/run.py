@@ -95,6 +95,8 @@ class Run:
         self._shape, self._dtype, self._gauge, self._centre, self._multiply = shape, dtype, gauge, centre, multiply
         self._job: Job | None = None
         self._futures: dict[int, Future[Any]] = {}
+        # Task -> rank and epoch of the worker that was asked last.
+        self._asked: dict[int, tuple[int, int]] = {}
         self._strayed: set[int] = set()
         self._wrong: set[int] = set()
         self._value = np.empty(0, dtype)
@@ -179,14 +181,26 @@ class Run:
                 self._strayed.add(task)
         if self._screen is not None:
             self._screen.forget(task)
+        self._asked[task] = lane.rank, lane.epoch
         self._futures[task] = lane.submit(self._multiply, *blocks)
         return self._futures[task]
 
     def decode(self, tasks: tuple[int, ...]) -> Decoded | Suspected:
         """Form the product from these answers and measure it; unless some are wrong."""
-        answers = {task: self._answer(task) for task in tasks}
-        if self._screen is not None and (suspected := self._suspected(self._screen, answers)):
-            return suspected
+        answers, screen = {task: self._answer(task) for task in tasks}, self._screen
+        if screen is None:
+            return self._formed(tasks, answers)[0]
+        if not (screen.judges_products and Tables(self._settings.code, self._dtype).sufficient(tasks)):
+            return self._suspected(screen, answers) or self._formed(tasks, answers)[0]
+        with np.errstate(all="ignore"):
+            decoded, rounding = self._formed(tasks, answers)
+        began = perf_counter()
+        vouched = screen.vouches(self._value, rounding)
+        self._seconds["screen"] += perf_counter() - began
+        return decoded if vouched else self._suspected(screen, answers) or decoded
+
+    def _formed(self, tasks: tuple[int, ...], answers: Mapping[int, Array]) -> tuple[Decoded, float]:
+        """Form the product from these answers, and measure it; and the error that is expected of it."""
         began = perf_counter()
         self._tasks = tasks
         self._value = np.empty(self._shape, self._dtype) if self._out is None else self._out
@@ -200,12 +214,14 @@ class Run:
         self._error = weights.expected_error if self._gauge is None else self._gauge.error(self._value)
         self._seconds["decode"] += formed - began
         self._seconds["measure"] += perf_counter() - formed
-        return Decoded(at=formed, error=None if self._gauge is None else self._error)
+        return Decoded(at=formed, error=None if self._gauge is None else self._error), weights.expected_error
 
     def _suspected(self, screen: Screen, answers: Mapping[int, Array]) -> Suspected | None:
         began = perf_counter()
         wrong = screen.suspects(answers)
         self._wrong |= {*(wrong or ())}
+        for task in wrong or ():
+            screen.blame(task, self._asked[task])
         self._seconds["screen"] += perf_counter() - began
         return None if wrong == () else Suspected(wrong or (), at=perf_counter())
 

@@ -1,17 +1,17 @@
-r"""Wrong answers thrown out before they are decoded: by checking each, or from what they say of one another.
+r"""Wrong answers thrown out: by checking each, or from what they say of one another.
 
-*Checked*: the master has the encoded blocks, so it knows what an answer looks like through random columns,
-$Y_w \Omega = \tilde A_w (\tilde B_w \Omega)$ (Freivalds' check, for each task). Whoever differs by more than rounding
-is wrong, however many there are and whatever they agree on. The columns are secret, and what they should give is worked
-out before any worker gets its blocks, so a worker that spoils its blocks is caught too.
+*Checked*: a master that knows what right answers look like through secret random columns compares. Whoever differs by
+more than rounding is wrong, however many there are and whatever they agree on. Where the answers decode exactly, the
+product is formed first and compared with the operands through the probes that measure it anyway: the answers are looked
+at one by one only if that fails.
 
 *Syndrome*: `anyk.screening.locate`, which needs nothing but the answers, and more of them.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from math import log, sqrt
-from typing import Any, Literal
+from math import sqrt
+from typing import Any, Literal, Self
 
 import numpy as np
 from numpy.random import Generator
@@ -20,15 +20,14 @@ from numpy.typing import NDArray
 from anyk.arrays import norm, times_few
 from anyk.code import Code
 from anyk.errors import InputError
-from anyk.screening import Model, draw_columns, locate
-from anyk.screening.thresholds import FALSE_ALARM, MARGIN
-from anyk.weights import product_error
+from anyk.probes import Probe
+from anyk.screening import Model, locate
+from anyk.screening.alike import gain, strange_rows
+from anyk.verbs.centering import Centre
+from anyk.verbs.witness import OperandWitness, Witness
 
 Array = NDArray[Any]
 Kind = Literal["checked", "syndrome", "both"]
-
-#: Columns by which each answer is checked: one would do against chance; two leave no doubt in float32.
-_COLUMNS = 2
 
 
 @dataclass(frozen=True)
@@ -56,12 +55,26 @@ class Screening:
         if self.model not in ("random", "adversarial"):
             raise InputError(f"`model={self.model!r}` is unknown. Use 'random' or 'adversarial'.")
 
-    def check(self, code: Code) -> None:
+    @classmethod
+    def of(cls, verb: str, code: Code | None, wrong: int, screen: Kind | None, model: Model) -> Self | None:
+        """What a verb was asked for; None: nothing.
+
+        Raises:
+            InputError: an argument out of range, or a code with too few tasks to find so many wrong answers with.
+        """
+        if not (wrong or screen):
+            return None
+        asked = cls(wrong, screen or "checked", model)
+        if code is not None:
+            asked.check(verb, code)
+        return asked
+
+    def check(self, verb: str, code: Code) -> None:
         """Refuse a code with too few tasks to find so many wrong answers with."""
         if code.recovery_threshold + self.extra > code.workers:
             ways = "a code with more workers" + ("" if self.kind == "checked" else ", or screen='checked'")
             raise InputError(
-                f"`matmul(wrong={self.wrong}, screen={self.kind!r}, model={self.model!r})` needs "
+                f"`{verb}(wrong={self.wrong}, screen={self.kind!r}, model={self.model!r})` needs "
                 f"{code.recovery_threshold} + {self.extra} answers, and `{code.name}` has {code.workers} tasks. "
                 f"Use {ways}."
             )
@@ -85,59 +98,87 @@ class Screen:
 
     Args:
         asked: how.
-        code: of the encoded operands.
-        left: encoded blocks of A, as they are before any worker has them.
-        right: encoded blocks of B, likewise.
-        rng: of the secret columns.
+        code: of the answers.
+        rng: of the fingerprints.
+        witness: who knows what right answers look like; needed unless ``asked`` is for syndromes alone.
+        usual: root mean square of a product of two blocks.
+        probe: of the product, which is then judged as a whole first; or None.
     """
 
-    def __init__(self, asked: Screening, code: Code, left: list[Array], right: list[Array], rng: Generator) -> None:
-        self._asked, self._code, self._rng = asked, code, rng
-        self._right_size = _block_size(code.right, right)
-        self._noise = product_error(left[0].dtype)
-        self._columns = draw_columns(right[0].shape[1], _COLUMNS, rng).astype(left[0].dtype)
-        self._images = [] if asked.kind == "syndrome" else _images(code.right, right, self._columns)
-        self.renew(left)
+    def __init__(
+        self,
+        asked: Screening,
+        code: Code,
+        rng: Generator,
+        witness: Witness,
+        usual: float,
+        probe: Probe | None = None,
+    ) -> None:
+        self._asked, self._code, self._rng, self._witness = asked, code, rng, witness
+        #: Workers whose answers were wrong, as (rank, epoch).
+        self.blamed: set[tuple[int, int]] = set()
+        self.renew(usual, probe)
 
-    def renew(self, left: list[Array]) -> None:
-        """Begin anew with other blocks of A: the next rows of the product."""
-        self._usual = _block_size(self._code.left, left) * self._right_size * sqrt(left[0].shape[1])
-        self._expected = [times_few(block, image) for block, image in zip(left, self._images, strict=False)]
+    def renew(self, usual: float, probe: Probe | None) -> None:
+        """Go on to other rows of the product."""
+        self._usual, self._probe = usual, probe
         #: Tasks whose answers hold, as long as they are not computed again.
         self._cleared: set[int] = set()
         self._vouched: frozenset[int] = frozenset()
         self.words = ""
 
+    @property
+    def judges_products(self) -> bool:
+        """Whether a product that decodes is to be formed first, and judged by `vouches`."""
+        return self._asked.kind == "checked" and self._probe is not None and self._code.is_exact
+
+    def vouches(self, product: Array, error: float) -> bool:
+        """The product is what the operands give; the answers need not be looked at.
+
+        Args:
+            product: formed from all answers, shape (height, width).
+            error: expected of it, relative: rounding.
+        """
+        assert self._probe is not None
+        columns = self._probe.signs.T
+        usual = self._usual * sqrt(self._code.partition.inner) * gain(columns)
+        with np.errstate(all="ignore"):
+            found = times_few(product, columns)
+        holds = not strange_rows(found, self._probe.expected.T, noise=error, usual=usual).size
+        if holds:
+            before = f"{self.words}, and " if self.words else ""
+            self.words = f"{before}the product agrees with the operands to rounding"
+        return holds
+
     def suspects(self, answers: Mapping[int, Array]) -> tuple[int, ...] | None:
         """The wrong ones among these answers; None: some are wrong, and it cannot be said which."""
-        wrong = self._unlike_expected(answers) if self._expected else ()
+        wrong = self._unlike_expected(answers) if self._asked.kind != "syndrome" else ()
         if wrong or self._asked.kind == "checked" or self._vouched >= answers.keys():
             return wrong
         located = locate(self._code, answers, self._asked.model, self._rng, usual=self._usual)
         self.words = located.reason
         if not located.found:
             # Answers that were checked one by one need no second opinion.
-            return () if self._expected else None
+            return () if self._asked.kind == "both" else None
         self._vouched = frozenset(answers.keys() - {*located.wrong})
         return located.wrong
 
     def _unlike_expected(self, answers: Mapping[int, Array]) -> tuple[int, ...]:
         fresh = {task: answer for task, answer in answers.items() if task not in self._cleared}
-        wrong = tuple(task for task, answer in fresh.items() if not self._holds(task, answer))
+        wrong = tuple(task for task, answer in fresh.items() if not self._witness.holds(task, answer))
         self._cleared |= fresh.keys() - {*wrong}
         self.words = f"{len(answers) - len(wrong)} answers were checked one by one"
         return wrong
 
-    def _holds(self, task: int, answer: Array) -> bool:
-        expected = self._expected[task]
-        with np.errstate(all="ignore"):
-            found = times_few(answer, self._columns) - expected
-            squares = (abs(expected) ** 2).mean(axis=1, keepdims=True)
-            usual = self._usual * self._code.answer_sizes[task]
-            usual *= float(np.sqrt((abs(self._columns) ** 2).sum(axis=0).mean()))
-            units = self._noise * np.sqrt(squares + squares.mean() + usual**2)
-            limit = MARGIN * (1 + sqrt(2 * log(max(1, found.size * len(self._expected)) / FALSE_ALARM)))
-            return bool((abs(found) <= limit * np.where(units > 0, units, 1.0)).all())
+    def blame(self, task: int, worker: tuple[int, int]) -> None:
+        """Remember who gave this wrong answer, unless it is not to blame.
+
+        Args:
+            task: which.
+            worker: rank and epoch.
+        """
+        if not self._witness.excuses(task):
+            self.blamed.add(worker)
 
     def forget(self, task: int) -> None:
         """The task is computed again: its answer must be looked at again."""
@@ -145,17 +186,45 @@ class Screen:
         self._vouched -= {task}
 
 
-def _images(coefficients: Array, coded: list[Array], columns: Array) -> list[Array]:
-    """Every coded block times the columns; blocks with the same coefficients are the same."""
-    known: dict[bytes, Array] = {}
-    for task, block in enumerate(coded):
-        key = coefficients[..., task].tobytes()
-        if key not in known:
-            known[key] = times_few(block, columns)
-    return [known[coefficients[..., task].tobytes()] for task in range(len(coded))]
+class OperandScreen(Screen):
+    """The screening of one product by a master that has A and B.
+
+    Args:
+        asked: how.
+        code: of the answers.
+        operands: A (height, depth) and B (depth, width).
+        blocks: of both, encoded, as they are before any worker has them.
+        centre: what was subtracted from both before encoding, or None.
+        rng: of the secret columns.
+        probe: of the product, where it is to be judged as a whole first.
+    """
+
+    def __init__(
+        self,
+        asked: Screening,
+        code: Code,
+        operands: tuple[Array, Array],
+        blocks: tuple[list[Array], list[Array]],
+        centre: Centre | None,
+        rng: Generator,
+        probe: Probe | None = None,
+    ) -> None:
+        self._right_size = block_size(code.right, blocks[1])
+        usual = self._size(code, blocks[0])
+        self._operands = OperandWitness(code, *operands, centre, usual, rng)
+        super().__init__(asked, code, rng, self._operands, usual, probe)
+
+    def go_on(self, a: Array, left: list[Array], centre: Centre | None, probe: Probe | None) -> None:
+        """Go on to other rows of A, encoded as ``left``."""
+        usual = self._size(self._code, left)
+        self._operands.renew(a, centre, usual)
+        self.renew(usual, probe)
+
+    def _size(self, code: Code, left: list[Array]) -> float:
+        return block_size(code.left, left) * self._right_size * sqrt(left[0].shape[1])
 
 
-def _block_size(coefficients: Array, coded: list[Array]) -> float:
+def block_size(coefficients: Array, coded: list[Array]) -> float:
     """Root mean square of the entries of one uncoded block, from a few coded ones."""
     tasks = {0, len(coded) // 2, len(coded) - 1}
     sizes = [norm(coded[task]) / (norm(coefficients[..., task]) or 1.0) for task in tasks]
