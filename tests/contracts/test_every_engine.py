@@ -12,7 +12,7 @@ from anyk.testing.engines import EngineContract
 CLUSTERS = {"processes"}
 #: Engines whose start takes long: they are tested on one cluster for all tests, in a file of their own.
 ELSEWHERE = Path(__file__).parents[1] / "distributed"
-OWN_FILE = {"dask": "test_dask.py", "ray": "test_ray.py", "mpi": "mpi_contract.py"}
+OWN_FILE = {"dask": "test_dask.py", "ray": "test_ray.py", "mpi": "mpi_contract.py", "tcp": "test_tcp.py"}
 
 
 def row(name):

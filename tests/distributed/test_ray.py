@@ -21,6 +21,8 @@ from anyk.job import everyone
 from anyk.testing.engines import EngineContract
 from tests.distributed.verbs import (
     CODES,
+    HARMFUL,
+    KEYS,
     Struck,
     every_verb,
     killed_before_during_and_after,
@@ -39,8 +41,6 @@ pytestmark = [
 
 CODE = anyk.codes.matdot(2, workers=6)
 LASTING = ShiftedExponential(shift=1.0, scale=0.1, unit_seconds=0.15)
-#: Keys the contract uses.
-KEYS = ("block", "sum", "a", "c", "row", "same", "number")
 
 
 @pytest.fixture(scope="module")
@@ -83,7 +83,7 @@ class TestRay(EngineContract):
     @pytest.fixture
     def engine(self, request, three):
         """The same workers where no test would notice; a start takes Ray a second."""
-        if any(word in request.node.name for word in ("kill", "death", "replaced", "loss", "closing")):
+        if any(word in request.node.name for word in HARMFUL):
             with self._opened(3) as engine:
                 yield engine
             return

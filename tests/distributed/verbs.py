@@ -13,6 +13,10 @@ import anyk
 from anyk.codes import CATALOGUE
 from anyk.errors import CodeError
 
+#: Keys of the engines' contract.
+KEYS = ("block", "sum", "a", "c", "row", "same", "number")
+#: In the names of those tests of the contract that end workers, or engines.
+HARMFUL = ("kill", "death", "replaced", "loss", "closing")
 CODES = [family.function(**family.example) for family in CATALOGUE.values()]
 SHAPE = (37, 29, 23)
 

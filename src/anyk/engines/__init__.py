@@ -66,6 +66,7 @@ ENGINES = {
     "dask": "anyk.engines.dask:DaskEngine",
     "ray": "anyk.engines.ray:RayEngine",
     "mpi": "anyk.engines.mpi:MPIEngine",
+    "tcp": "anyk.engines.tcp:TcpEngine",
 }
 
 #: Whose objects are opened as an engine: module and name of a class -> name of the engine, which gets it as ``at=``.
