@@ -257,4 +257,12 @@ def test_wrong_answers_are_thrown_out(run, matrices):
     assert done.exit_code == 0
     assert told["wrong"]
     assert told["error"] < 1e-12
-    assert run(*line, "--wrong", 1, "--stream").exit_code == 2
+    assert "checked one by one" in told["reason"]
+    told = json.loads(
+        run(*line, "--wrong", 2, "--screen", "syndrome", "--faults", "wrong-block:0.2", "--seed", 1, "--json").stdout
+    )
+    assert told["wrong"]
+    assert "agree" in told["reason"]
+    done = run(*line, "--wrong", 4, "--stream", "--faults", "wrong-block:0.5", "--seed", 1, "--json")
+    assert json.loads(done.stdout)["wrong"]
+    assert json.loads(done.stdout)["error"] < 1e-12

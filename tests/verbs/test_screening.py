@@ -221,6 +221,52 @@ def test_colluding_workers_are_checked_in_every_one_of_many_trials(dtype):
         assert screen.suspects(answers) == wrong
 
 
+# --- streams --------------------------------------------------------------------------------------------------------
+
+
+def streamed(faults, code, engine="inline", **options):
+    with anyk.engines.open(engine, faults=faults, seed=3, workers=code.workers) as opened:
+        return [*anyk.stream(A, B, code, engine=opened, rng=1, **options)]
+
+
+@pytest.mark.parametrize(("screen", "model"), SCREENS)
+@pytest.mark.parametrize(
+    "code", [CODE, anyk.codes.mds(3, 8), anyk.codes.approximate_matdot(4, 9)], ids=lambda code: code.name
+)
+def test_a_stream_gives_the_same_products_as_without_the_wrong_workers(code, screen, model):
+    products = streamed(GaussianError(ranks=(1, 2)), code, wrong=2, screen=screen, model=model)
+
+    assert products[-1].wrong == (1, 2)
+    for product in products:
+        assert not {1, 2} & {*product.survivors}
+        assert product.error / 3 < off(product) < 3 * product.error
+    assert off(products[-1]) < max(1e-13, 3 * code.design_error)
+    if screen == "syndrome":
+        assert len(products[0].survivors) > code.recovery_threshold
+    else:
+        assert products[0].survivors == (0,)
+        assert "checked one by one" in products[0].reason
+
+
+def test_a_stream_to_a_tolerance_is_not_deceived():
+    faults = Scaled(factor=1.3, ranks=(0, 2))
+    code = anyk.codes.mds(4, 8)
+    (*_, last) = streamed(faults, code, wrong=2, tolerance=1e-10)
+
+    assert (last.wrong, last.survivors) == ((0, 2), (1, 3, 4, 5))
+    assert off(last) < 1e-13
+    (*_, deceived) = streamed(faults, code, tolerance=0.25)
+    assert 0 in deceived.survivors
+
+
+def test_a_stream_refuses_what_cannot_be_screened_at_once():
+    with pytest.raises(anyk.InputError, match=r"`stream\(wrong=6, .* needs 3 \+ 6 answers, and `matdot` has 8 tasks"):
+        anyk.stream(A, B, CODE, wrong=6)
+
+
+# --- real workers ---------------------------------------------------------------------------------------------------
+
+
 @pytest.mark.cluster
 @pytest.mark.parametrize(("screen", "model"), SCREENS)
 def test_real_workers_that_answer_wrongly_are_thrown_out(screen, model):
@@ -230,3 +276,12 @@ def test_real_workers_that_answer_wrongly_are_thrown_out(screen, model):
     )  # fmt: skip
 
     assert (product.wrong, off(product) < 1e-13) == ((1, 6), True)
+
+
+@pytest.mark.cluster
+@pytest.mark.parametrize("screen", ["checked", "syndrome"])
+def test_a_stream_of_real_workers_stays_right(screen):
+    products = streamed(GaussianError(ranks=(1, 6)), CODE, "processes:8", wrong=2, screen=screen, tolerance=1e-12)
+
+    assert off(products[-1]) < 1e-13
+    assert not any({1, 6} & {*product.survivors} for product in products)

@@ -19,6 +19,7 @@ from anyk.code import Code
 from anyk.engines import Engine
 from anyk.errors import InputError
 from anyk.verbs import Product
+from anyk.verbs.screen import KINDS
 
 _SECONDS = click.FloatRange(min=0, min_open=True)
 
@@ -42,6 +43,7 @@ _EXAMPLES = (
 @code_options
 @click.option("--stragglers", type=click.IntRange(0), help="Without --code: how many answers may be missing.")
 @click.option("--wrong", type=click.IntRange(0), default=0, help="How many answers may be wrong without notice.")
+@click.option("--screen", type=click.Choice(KINDS), help="How wrong answers are found.  [default: checked]")
 @click.option("--engine", metavar="NAME[:N]", default="processes", show_default=True, help="Who computes.")
 @click.option("--timeout", type=_SECONDS, metavar="SECONDS", help="Give up after this time.")
 @click.option("--deadline", type=_SECONDS, metavar="SECONDS", help="Take the best answer there is at this time.")
@@ -109,8 +111,6 @@ def _multiplied(
     needed = None if code is None else code.recovery_threshold
     with closing(_engine(code, options)) as engine, Progress(engine.clock.now, needed, quiet) as progress:
         if options["is_stream"]:
-            if options["wrong"]:
-                raise InputError("`--wrong` throws wrong answers out before one product is formed. Leave out --stream.")
             return _streamed(left, right, code, engine, options, quiet, progress)
         return anyk.matmul(
             left,
@@ -119,6 +119,7 @@ def _multiplied(
             workers=options.get("workers"),
             stragglers=options["stragglers"] or 0,
             wrong=options["wrong"],
+            screen=options["screen"],
             tolerance=options["tolerance"],
             engine=engine,
             stop=None if options["deadline"] is None else anyk.deadline(options["deadline"]),
@@ -144,6 +145,8 @@ def _streamed(
         code,
         engine,
         stragglers=options["stragglers"] or 0,
+        wrong=options["wrong"],
+        screen=options["screen"],
         tolerance=options["tolerance"],
         deadline=options["deadline"],
         timeout=options["timeout"],

@@ -11,6 +11,7 @@ from anyk.engines import Engine
 from anyk.engines.drive import Watch
 from anyk.errors import InputError
 from anyk.verbs import Product
+from anyk.verbs.screen import Kind, Screening
 
 BAR_WIDTH = 24
 
@@ -25,6 +26,8 @@ def streamed(
     engine: Engine,
     *,
     stragglers: int,
+    wrong: int,
+    screen: Kind | None,
     tolerance: float | None,
     deadline: float | None,
     timeout: float | None,
@@ -38,12 +41,16 @@ def streamed(
     Raises:
         InputError: no answer made a product.
     """
-    chosen = code or planning.choose(left.shape, right.shape, workers=len(engine.lanes), stragglers=stragglers)
+    asked = Screening.of("stream", code, wrong, screen, "random")
+    spare = stragglers + (asked.extra if asked else 0)
+    chosen = code or planning.choose(left.shape, right.shape, workers=len(engine.lanes), stragglers=spare)
     last: Product | None = None
     products = anyk.stream(
         left,
         right,
         chosen,
+        wrong=wrong,
+        screen=screen,
         tolerance=tolerance,
         deadline=deadline,
         engine=engine,

@@ -11,7 +11,7 @@ at one by one only if that fails.
 from collections.abc import Mapping
 from dataclasses import dataclass
 from math import sqrt
-from typing import Any, Literal, Self
+from typing import Any, Literal, Self, get_args
 
 import numpy as np
 from numpy.random import Generator
@@ -28,6 +28,7 @@ from anyk.verbs.witness import OperandWitness, Witness
 
 Array = NDArray[Any]
 Kind = Literal["checked", "syndrome", "both"]
+KINDS: tuple[Kind, ...] = get_args(Kind)
 
 
 @dataclass(frozen=True)
@@ -50,7 +51,7 @@ class Screening:
     def __post_init__(self) -> None:
         if self.wrong < 0:
             raise InputError(f"`wrong={self.wrong}` counts answers and cannot be negative.")
-        if self.kind not in ("checked", "syndrome", "both"):
+        if self.kind not in KINDS:
             raise InputError(f"`screen={self.kind!r}` is unknown. Use 'checked', 'syndrome' or 'both'.")
         if self.model not in ("random", "adversarial"):
             raise InputError(f"`model={self.model!r}` is unknown. Use 'random' or 'adversarial'.")
@@ -156,10 +157,11 @@ class Screen:
         if wrong or self._asked.kind == "checked" or self._vouched >= answers.keys():
             return wrong
         located = locate(self._code, answers, self._asked.model, self._rng, usual=self._usual)
+        if not located.found and self._asked.kind == "both":
+            return ()  # answers that were checked one by one need no second opinion
         self.words = located.reason
         if not located.found:
-            # Answers that were checked one by one need no second opinion.
-            return () if self._asked.kind == "both" else None
+            return None
         self._vouched = frozenset(answers.keys() - {*located.wrong})
         return located.wrong
 

@@ -13,6 +13,7 @@ from anyk.engines.drive import Watch
 from anyk.errors import InputError
 from anyk.job.stop import Progress, Verdict
 from anyk.probes import Probe
+from anyk.screening import Model
 from anyk.verbs.blocks import encoded
 from anyk.verbs.centering import Centre
 from anyk.verbs.judgement import judge
@@ -20,6 +21,7 @@ from anyk.verbs.opened import opened_engine
 from anyk.verbs.operands import operands
 from anyk.verbs.product import Product, nothing
 from anyk.verbs.run import Run, Settings
+from anyk.verbs.screen import Kind, OperandScreen, Screening
 
 
 def stream(
@@ -27,6 +29,9 @@ def stream(
     B: ArrayLike,
     code: Code,
     *,
+    wrong: int = 0,
+    screen: Kind | None = None,
+    model: Model = "random",
     tolerance: float | None = None,
     deadline: float | None = None,
     engine: str | Engine | None = None,
@@ -47,6 +52,12 @@ def stream(
         A: matrix (height, depth) or vector (depth,); integers become float64.
         B: matrix (depth, width) or vector (depth,).
         code: how to encode.
+        wrong: how many answers may be wrong without notice. They are found, thrown out, and computed elsewhere where
+            too few remain; no product is formed from them.
+        screen: how, as for `matmul`. ``"checked"``, the default where ``wrong`` is given, looks at each answer as it
+            comes; ``"syndrome"`` has nothing to say, and gives no product, before K + wrong + 1 of them came (K + 2
+            wrong in the adversarial model).
+        model: what wrong answers may be like, for ``"syndrome"``: ``"random"`` or ``"adversarial"``.
         tolerance: stop at this relative error; default: at the first answers that decode.
         deadline: seconds from when the workers begin, after which the best product so far is the last; default: none.
         engine: as for `matmul`.
@@ -81,6 +92,7 @@ def stream(
         raise InputError(f"`stream(tolerance={tolerance})`: no answer is that good; use a tolerance above 0.")
     if deadline is not None and not deadline > 0:
         raise InputError(f"`stream(deadline={deadline})`: a deadline lies after the start; use more than 0 seconds.")
+    asked = Screening.of("stream", code, wrong, screen, model)
     given = operands("stream", A, B, check_finite=check_finite)
     a, b = (matrix.astype(np.float64) if given.is_integer else matrix for matrix in (given.a, given.b))
     if not (a.size and b.size):
@@ -90,9 +102,13 @@ def stream(
         began = perf_counter()
         centre = Centre.of(a, b) if center else None
         with opened_engine(engine, code.workers) as opened, encoded(opened, code, a, b, centre) as blocks:
-            probe = Probe.draw(a, b, np.random.default_rng(rng))
-            settings = Settings(code, opened, each_answer(tolerance, deadline), timeout, retries, watch)
-            run = Run(settings, *blocks, (a.shape[0], b.shape[1]), a.dtype, probe, centre=centre)
+            secret = np.random.default_rng(rng)
+            probe = Probe.draw(a, b, secret)
+            coded = blocks[0].arrays, blocks[1].arrays
+            screening = OperandScreen(asked, code, (a, b), coded, centre, secret) if asked else None
+            least = code.recovery_threshold + asked.extra if asked and asked.kind == "syndrome" else 1
+            settings = Settings(code, opened, each_answer(tolerance, deadline, least), timeout, retries, watch)
+            run = Run(settings, *blocks, (a.shape[0], b.shape[1]), a.dtype, probe, centre=centre, screen=screening)
             best = yield from _improving(run, given.shape, began)
             # In here, so that a warning turned into an error finds the engine still open, and closes it.
             judge(best, code, tolerance, remedy="Use a wider dtype, more workers or a larger tolerance")
@@ -106,6 +122,8 @@ class each_answer:
 
     tolerance: float | None
     seconds: float | None = None
+    #: Answers without which nothing is formed; those dropped as wrong count.
+    least: int = 1
 
     #: How a user takes the best answer by a certain time.
     in_time = "`deadline=seconds`"
@@ -131,7 +149,7 @@ class each_answer:
         if hopeless:
             return Verdict(False, "too few answers can still come", give_up=True)
         if error is None:
-            return Verdict(answers > 0, f"{answers} answers came")
+            return Verdict(answers > 0 and answers + len(progress.wrong) >= self.least, f"{answers} answers came")
         words = f"measured error {error:.1e} of {answers} answers"
         if self.tolerance is not None:
             return Verdict(error <= self.tolerance, words)
