@@ -4,6 +4,7 @@ import json
 import os
 import signal
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -36,6 +37,10 @@ def test_the_coded_product_is_right_and_no_process_is_left(start):
     assert [act["wrong"] for act in (well, troubled, uncoded)] == [[], [], []]
     assert uncoded["error"] is None
     assert uncoded["answers"] < uncoded["recovery_threshold"]
+    if find_spec("torch"):
+        reference, coded = told["training"]["reference"], told["training"]["coded"]
+        assert coded["accuracy"] == pytest.approx(reference["accuracy"], abs=0.01)
+        assert coded["errors_injected"] > reference["errors_injected"] == 0
     assert not any(Path(f"/proc/{pid}").exists() for pid in told["processes"])
 
 

@@ -10,7 +10,9 @@ from anyk.cli.commands import Commands
 from anyk.cli.demo import demo
 from anyk.cli.discover import discover
 from anyk.cli.matmul import matmul
+from anyk.cli.report_page import report
 from anyk.cli.show import show
+from anyk.cli.train import train
 
 __all__ = ["main"]
 
@@ -35,5 +37,5 @@ def main() -> None:
     """
 
 
-for command in (demo, matmul, codes, show, discover):
+for command in (demo, matmul, codes, show, discover, train, report):
     main.add_command(command)

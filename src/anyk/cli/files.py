@@ -142,9 +142,22 @@ def write(text: str, matrix: Array) -> None:
         InputError: the file system refused, for instance because it is full.
     """
     place = Place.parsed(text)
+    _put(text, place.path, lambda file: _WRITERS[place.suffix](place, file, matrix))
+
+
+def write_text(path: str, text: str) -> None:
+    """Write a text file; an existing one is replaced whole or not at all.
+
+    Raises:
+        InputError: the file system refused.
+    """
+    _put(path, Path(path), lambda file: file.write(text.encode()))
+
+
+def _put(text: str, path: Path, fill: Callable[[BinaryIO], object]) -> None:
     try:
-        with _replacing(place.path.resolve()) as file:
-            _WRITERS[place.suffix](place, file, matrix)
+        with _replacing(path.resolve()) as file:
+            fill(file)
     except OSError as problem:
         raise InputError(
             f"`{text}` was not written: {problem.strerror or problem}. What was there before is untouched; make room "

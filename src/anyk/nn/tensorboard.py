@@ -37,9 +37,11 @@ class Scalars:
         if moment.step <= self._step:
             return
         self._step = moment.step
-        self._writer.add_scalar("loss", moment.loss, moment.step)
+        if moment.loss is not None:
+            self._writer.add_scalar("loss", moment.loss, moment.step)
+        self._writer.add_scalar("rollbacks", moment.rollbacks, moment.step)
         for name, count in moment.counts.items():
-            self._writer.add_scalar(f"errors/{name}", count, moment.step)
+            self._writer.add_scalar(f"nodes/{name}", count, moment.step)
         if moment.accuracy is not None:
             self._writer.add_scalar("accuracy", moment.accuracy, moment.step)
 

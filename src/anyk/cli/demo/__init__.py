@@ -13,7 +13,7 @@ import anyk
 from anyk import engines
 from anyk.cli.board import Board
 from anyk.cli.commands import Examples
-from anyk.cli.demo import words
+from anyk.cli.demo import training, words
 from anyk.cli.demo.acts import CORRUPTED, STOPPED, Act, Result, Setting, Theatre, View, acts, play
 from anyk.cli.demo.stage import Blows, Weather
 from anyk.cli.demo.view import Stage, in_lines, on_terminal
@@ -22,6 +22,8 @@ from anyk.engines.drive import Watch
 
 #: The coded product must be as good as this, and as near to NumPy's.
 RIGHT = 1e-10
+#: Of the network at the end.
+UPDATES, FAST_UPDATES = 120, 30
 
 _EXAMPLES = (
     "anyk demo",
@@ -41,7 +43,8 @@ def demo(size: int | None, workers: int, seed: int, fast: bool, is_json: bool) -
 
     Four products, on the same workers: coded; coded, while one worker is killed (SIGKILL), one stopped (SIGSTOP) and
     one slow; coded, while one worker's answer has one wrong bit; and uncoded. Tasks are stretched to 1.5 s, so that you
-    can watch. The exit status is 0 only if the coded products are right and the wrong worker is named.
+    can watch. Then a small network, trained on nodes that err in every step (where PyTorch is installed). The exit
+    status is 0 only if the coded products are right, the wrong worker is named, and coded training is not disturbed.
     """
     if fast:
         setting = Setting(size or 400, workers, task_seconds=0.3, patience_seconds=1.5, seed=seed)
@@ -49,12 +52,18 @@ def demo(size: int | None, workers: int, seed: int, fast: bool, is_json: bool) -
         setting = Setting(size or 1200, workers, task_seconds=1.5, patience_seconds=8.0, seed=seed)
     console = err() if is_json else out()
     is_silent = is_json and not console.is_terminal
-    results, pids = _played(setting, Console(quiet=True) if is_silent else console)
+    audience = Console(quiet=True) if is_silent else console
+    results, pids = _played(setting, audience)
+    trainings = training.play(audience, FAST_UPDATES if fast else UPDATES, seed)
     is_right = all(_is_right(result) for result in results if result.act.code.name != "uncoded")
+    is_right = is_right and (trainings is None or trainings.is_right)
     if is_json:
-        click.echo(json.dumps(_as_json(setting, results, pids, is_right), indent=2))
+        told = {"training": trainings.as_dict() if trainings else None}
+        click.echo(json.dumps(_as_json(setting, results, pids, is_right) | told, indent=2))
     if not is_right:
-        raise anyk.PrecisionError(f"a coded product is not within {RIGHT:g} of NumPy's, or the wrong worker not named.")
+        raise anyk.PrecisionError(
+            f"a coded product is not within {RIGHT:g} of NumPy's, the wrong worker not named, or training disturbed."
+        )
 
 
 def _played(setting: Setting, console: Console) -> tuple[list[Result], list[int]]:
