@@ -29,6 +29,9 @@ Array = NDArray[Any]
 #: Probability that no draw of a consensus was free of wrong answers although draws were made to the end.
 MISS = 1e-9
 
+#: Where so many times more draws than allowed are needed, none is made.
+_HOPELESS = 1000
+
 #: Where a locator spoke, rounding alone can have misled it, and few draws make up for that.
 _AFTER_A_LOCATOR = 10_000
 
@@ -97,11 +100,12 @@ def _agreed(evidence: Evidence, words: Array, most: int, draws: int, rng: Genera
     places = np.flatnonzero(evidence.finite)
     checks = evidence.syndrome(evidence.finite).checks[places]
     count = len(places) - checks.shape[1]
-    if count < 1 or most < 1:
+    needed = draws_needed(len(places), checks.shape[1], most)
+    if count < 1 or most < 1 or needed > _HOPELESS * draws:
         return
     generator = np.linalg.qr(checks.conj(), mode="complete")[0][:, checks.shape[1] :]
     given = words[places].astype(np.result_type(words, generator))
-    for _ in range(0, int(min(draws, draws_needed(len(places), checks.shape[1], most))), _BATCH):
+    for _ in range(0, int(min(draws, needed)), _BATCH):
         drawn = np.argsort(rng.random((_BATCH, len(places))), axis=1)[:, :count]
         # Sets that do not determine the rest would have singular systems; a touch of ridge makes them merely useless.
         systems = generator[drawn] + 1e-12 * np.eye(count)

@@ -225,15 +225,23 @@ class Evidence:
         """
         checks, units = self._checks(believed), self._units(believed)
         seen = Syndrome(checks, checks.T @ self._flat / units, units, self.among)
-        if seen.agrees or not (uniform := self._uniform(believed)).any():
+        if seen.agrees or not self._uniform(believed, int(seen.loudness.argmax())).all():
             return seen
-        units = units * np.where(uniform, UNIFORM, 1.0)
+        units = units * np.where(self._uniform(believed), UNIFORM, 1.0)
         return Syndrome(checks, checks.T @ self._flat / units, units, self.among)
 
-    def _uniform(self, believed: Flags) -> Flags:
-        """Which words lie in uniform rows: the believed answers' are multiples of one another, to rounding."""
+    def _uniform(self, believed: Flags, word: int | None = None) -> Flags:
+        """Which words lie in uniform rows: the believed answers' are multiples of one another, to rounding.
+
+        Args:
+            believed: shape (P,).
+            word: look only at the row of this one.
+        """
         # One column tells nothing of a row: then all rows together are one.
-        rows = self.prints[believed] if self.prints.shape[2] > 1 else self.prints[believed].swapaxes(1, 2)
+        columns = self.prints.shape[2]
+        rows = self.prints[believed] if columns > 1 else self.prints[believed].swapaxes(1, 2)
+        if word is not None and columns > 1:
+            rows = rows[:, word // columns][:, None]
         sizes = np.linalg.norm(rows, axis=2)
         largest = rows[sizes.argmax(axis=0), np.arange(rows.shape[1])]
         size = np.where(sizes.any(axis=0), sizes.max(axis=0), 1.0)
