@@ -3,6 +3,7 @@
     python -m tests.distributed.fault_scripts --count 200 --seed 0
     python -m tests.distributed.fault_scripts --one-kill-one-stop
     python -m tests.distributed.fault_scripts --resident 500
+    python -m tests.distributed.fault_scripts --engine dask --count 200      # or ray, tcp
 
 Ten worker processes, MatDot of four inner blocks: any 7 of 10 answers suffice. Each script chooses a product, up to
 three workers, and for each a deed (kill or stop) and a moment: before, during or after the product. Stopped workers
@@ -26,7 +27,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 import anyk
-from anyk.engines.processes import ProcessEngine
+from anyk.engines import Engine
 from anyk.errors import ClusterError
 from anyk.faults import FaultModel, ShiftedExponential
 
@@ -60,7 +61,7 @@ class Scripts:
         seed: of everything random.
     """
 
-    def __init__(self, engine: ProcessEngine, seed: int) -> None:
+    def __init__(self, engine: Engine, seed: int) -> None:
         self.engine, self.random, self.rng = engine, random.Random(seed), np.random.default_rng(seed)
         self.stopped: dict[int, int] = {}  # rank -> process
         self.tally = Tally()
@@ -130,6 +131,8 @@ class Scripts:
 
     def _do(self, rank: int, hopeless: bool) -> None:
         pid = self.engine.lanes[rank].pid
+        if pid is None:  # a worker on its way
+            return
         kill = not hopeless and self.random.random() < 0.5
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL if kill else signal.SIGSTOP)
@@ -146,16 +149,14 @@ class Scripts:
                 self.tally.deeds["resumed"] += 1
 
 
-def opened(faults: FaultModel, seed: int) -> ProcessEngine:
+def opened(faults: FaultModel, seed: int, name: str = "processes") -> Engine:
     """Ten workers under a delay model."""
-    engine = anyk.engines.open(f"processes:{WORKERS}", faults=faults, seed=seed)
-    assert isinstance(engine, ProcessEngine)
-    return engine
+    return anyk.engines.open(f"{name}:{WORKERS}", faults=faults, seed=seed)
 
 
-def run_scripts(count: int, seed: int) -> Tally:
-    """Run so many scripts; whatever is not right raises."""
-    with opened(ShiftedExponential(shift=0.5, scale=0.5, unit_seconds=TASK_SECONDS), seed) as engine:
+def run_scripts(count: int, seed: int, name: str = "processes") -> Tally:
+    """Run so many scripts on an engine; whatever is not right raises."""
+    with opened(ShiftedExponential(shift=0.5, scale=0.5, unit_seconds=TASK_SECONDS), seed, name) as engine:
         scripts = Scripts(engine, seed)
         for number in range(count):
             if sys.stderr.isatty():
@@ -222,6 +223,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--count", type=int, default=200, help="scripts")
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--engine", default="processes", help="by name, one with processes on this machine")
     parser.add_argument("--one-kill-one-stop", action="store_true", help="measure instead")
     parser.add_argument("--repetitions", type=int, default=10, help="of the measurement")
     parser.add_argument("--resident", type=int, metavar="PRODUCTS", help="PageRank on a placed matrix instead")
@@ -240,8 +242,8 @@ def main(arguments: list[str] | None = None) -> None:
         print(f"{given.resident} PageRank products with {CODE!r} on processes:{WORKERS}, 1 stopped, {killed} killed:")
         print(f"no restart, iterates differ by at most {worst:.1e}, {time.monotonic() - began:.1f} s")
         return
-    tally = run_scripts(given.count, given.seed)
-    print(f"\r{given.count} scripts in {time.monotonic() - began:.0f} s on processes:{WORKERS}, {CODE!r}:")
+    tally = run_scripts(given.count, given.seed, given.engine)
+    print(f"\r{given.count} scripts in {time.monotonic() - began:.0f} s on {given.engine}:{WORKERS}, {CODE!r}:")
     print(f"outcomes: {dict(tally.outcomes)}; deeds: {dict(tally.deeds)}")
     print(f"largest relative error {tally.worst_error:.1e}, longest product {tally.longest_seconds:.2f} s")
 
