@@ -5,6 +5,7 @@
     ├── InputError       the caller's data: shapes, dtypes, values, files
     ├── ClusterError     the workers: too few answers in time, an engine that cannot start
     │   ├── WorkerLost   one worker died; every answer it owed is gone
+    │   ├── LeftOut      this rank fell behind the others and no longer counts
     │   └── Uncorrectable   more wrong answers than can be located: only an earlier state helps
     └── PrecisionError   the numbers: an answer exists but not to the accuracy asked for
 
@@ -46,6 +47,10 @@ class WorkerLost(ClusterError, BrokenExecutor):
     def __reduce__(self) -> tuple[type["WorkerLost"], tuple[int, int, str]]:
         """Rebuild from the three facts, so that a loss can travel between processes."""
         return type(self), (self.rank, self.epoch, self.cause)
+
+
+class LeftOut(ClusterError):
+    """This rank fell behind the others and no longer counts; it can ask to be let in again."""
 
 
 class Uncorrectable(ClusterError):

@@ -18,17 +18,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from anyk.errors import ClusterError
+from anyk.errors import ClusterError, LeftOut
 
 #: What a rank is: not there, one of them, left out for being too slow, waiting to be admitted, dead.
 ABSENT, ACTIVE, BEHIND, JOINING, DEAD = range(5)
 
 #: Seconds a rank sleeps between two looks at the board, at first and at most.
 _SHORTEST, _LONGEST = 2e-5, 1e-3
-
-
-class LeftOut(ClusterError):
-    """This rank fell behind the others and no longer counts; it can ask to be admitted again."""
 
 
 @dataclass(frozen=True)
@@ -188,16 +184,18 @@ class Sequencer:
     Args:
         board: the memory.
         grace: once enough pieces are there, the others are waited for this part of the time it took, again.
-        patience_seconds: a rank that is a whole board behind is waited for so long.
+        patience_seconds: a rank is waited for so long, or for five times what a round usually takes, where there is not
+            enough without it, or where it is a whole board behind; then it is left out.
         start_seconds: the first round is waited for so long by all.
     """
 
     def __init__(
         self, board: Board, *, grace: float = 0.5, patience_seconds: float = 0.5, start_seconds: float = 120.0
     ) -> None:
-        self.board, self._grace, self._patience, self._start = board, grace, patience_seconds, start_seconds
+        self.board, self._grace, self._least, self._start = board, grace, patience_seconds, start_seconds
         self._first: float | None = None
         self._enough: float | None = None
+        self._usual, self._last = 0.0, 0.0
         self.late = np.zeros(board.layout.ranks, dtype=np.int64)
 
     def poll(self, now: float) -> bool:
@@ -216,24 +214,34 @@ class Sequencer:
             return False
         self._first = now if self._first is None else self._first
         missing = active & ~arrived
-        if missing.any():
-            if arrived.sum() < board.needed[arrived].max():
-                return False
-            self._enough = now if self._enough is None else self._enough
-            if number == 0 and now < self._first + self._start:
-                return False
-            if now < self._enough + max(2e-3, self._grace * (self._enough - self._first)):
-                return False
-            # whoever is a whole board behind would find its slots overwritten
-            behind = missing & (number - board.written >= board.layout.slots - 1)
-            if behind.any():
-                if now < self._enough + self._patience:
-                    return False
-                board.status[behind] = BEHIND
-        self._close(number, arrived, missing)
+        if missing.any() and not self._goes_on_without(missing, arrived, number, now):
+            return False
+        self._close(number, arrived, missing, now)
         return True
 
-    def _close(self, number: int, arrived: NDArray[np.bool_], missing: NDArray[np.bool_]) -> None:
+    def _goes_on_without(self, missing: NDArray[np.bool_], arrived: NDArray[np.bool_], number: int, now: float) -> bool:
+        assert self._first is not None
+        board = self.board
+        if number == 0:
+            return now >= self._first + self._start
+        patience = max(self._least, 5 * self._usual)
+        if arrived.sum() < board.needed[arrived].max():
+            if now < self._first + patience:
+                return False
+            board.status[missing] = BEHIND
+            return True
+        self._enough = now if self._enough is None else self._enough
+        if now < self._enough + max(2e-3, self._grace * (self._enough - self._first)):
+            return False
+        # whoever is a whole board behind would find its slots overwritten
+        behind = missing & (number - board.written >= board.layout.slots - 1)
+        if behind.any():
+            if now < self._enough + patience:
+                return False
+            board.status[behind] = BEHIND
+        return True
+
+    def _close(self, number: int, arrived: NDArray[np.bool_], missing: NDArray[np.bool_], now: float) -> None:
         board = self.board
         slot = number % board.layout.slots
         self.late[missing] += 1
@@ -244,6 +252,9 @@ class Sequencer:
         board.status[joining] = ACTIVE
         board.closed[0] = number
         self._first = self._enough = None
+        if number > 1:
+            self._usual += 0.1 * (now - self._last - self._usual)
+        self._last = now
 
     def died(self, ranks: Sequence[int]) -> None:
         """Some ranks' processes are gone."""

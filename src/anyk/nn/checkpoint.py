@@ -72,7 +72,8 @@ class Checkpoints:
         for path in present if 0 in self._collective.here else ():
             if path.name.startswith((_UNFINISHED, _OUTDATED)):
                 shutil.rmtree(path, ignore_errors=True)
-        self._meet(torch.ones(len(self._collective.here), 1))
+        if not self._collective.under_way:
+            self._meet(torch.ones(len(self._collective.here), 1))
 
     def steps(self) -> list[int]:
         """Of which steps there are checkpoints, ascending; whether they can be used shows when they are read."""

@@ -69,6 +69,19 @@ class Collective(Protocol):
         """Let the fault model hit the copies of the nodes here."""
         ...
 
+    @property
+    def under_way(self) -> bool:
+        """The others are in the middle of it: the node here has to `join` them first."""
+        ...
+
+    def boundary(self) -> list[int]:
+        """Between two steps: let in who waits, and return them. They hold nothing yet."""
+        ...
+
+    def join(self) -> None:
+        """Wait until the others let the node here in, between two of their steps."""
+        ...
+
 
 class VirtualNodes:
     """All nodes in one process, batched: each has its own copies, its own errors and its own decoder.
@@ -118,6 +131,18 @@ class VirtualNodes:
             copies = copies.clone(memory_format=torch.contiguous_format)
             copies[nodes] = copies[source].clone()
         return copies
+
+    @property
+    def under_way(self) -> bool:
+        """All of them start together."""
+        return False
+
+    def boundary(self) -> list[int]:
+        """Nobody comes later."""
+        return []
+
+    def join(self) -> None:
+        """They are never apart."""
 
     def agree(self, copies: Tensor, place: str) -> Tensor:
         """The majority's copy to everybody."""

@@ -12,7 +12,7 @@ from typing import Literal, NoReturn, TypeVar
 import torch
 from torch import Tensor, nn
 
-from anyk.errors import InputError, Uncorrectable
+from anyk.errors import InputError, LeftOut, Uncorrectable
 from anyk.nn.checkpoint import Checkpoints, Unusable
 from anyk.nn.guard_report import GuardReport
 from anyk.nn.interval import Interval
@@ -21,8 +21,9 @@ from anyk.nn.optim import CodedSGD
 
 Result = TypeVar("Result")
 
-#: Encode again when blocks are this many times as far from their code as screening expects; half of what it forgives.
-_DRIFT = 2.0
+#: Encode again when blocks are this many times as far from their code as screening expects. It forgives 4; 2 is what
+#: rounding makes of the measurement itself in float64.
+_DRIFT = 3.0
 
 #: ... and after so many updates.
 _UPDATES = 10_000
@@ -59,6 +60,9 @@ class Step:
     ) -> bool:
         if isinstance(problem, Uncorrectable):
             self._guard._roll_back(str(problem))
+            return True
+        if isinstance(problem, LeftOut):
+            self._guard._join(str(problem))
             return True
         if problem is None:
             self._finish()
@@ -127,7 +131,7 @@ class Guard:
         self._drift, self._stuck, self._broken_off = 0.0, False, False
         self._seconds = {"verify": 0.0, "save": 0.0, "rollback": 0.0}
         self._history: deque[str] = deque(maxlen=1000)
-        if self._files.steps():
+        if self._files.steps() and not self._inventory.collective.under_way:
             self.restore()
 
     def __repr__(self) -> str:
@@ -165,6 +169,8 @@ class Guard:
         return self._steps(total, _PATIENCE * missing if limit is None else limit)
 
     def _steps(self, total: int, limit: int) -> Iterator[Step]:
+        if self._inventory.collective.under_way:
+            self._join("it came later")
         if self._broken_off:
             self._roll_back("it was broken off")
         if not self._files.good:
@@ -172,12 +178,16 @@ class Guard:
             self._save()
         first = self._executed
         while self._step < total or self._saved != self._step:
-            if self._step < total:
-                if self._executed - first >= limit:
-                    self._give_up(f"{limit} steps were executed and {self._step} of {total} are made")
-                yield from self._attempted()
-            if self._saved != self._step and (self._step >= total or self._step - self._saved >= self.interval):
-                self.checkpoint()
+            try:
+                if self._step < total:
+                    if self._executed - first >= limit:
+                        self._give_up(f"{limit} steps were executed and {self._step} of {total} are made")
+                    self._let_in(self._inventory.collective.boundary())
+                    yield from self._attempted()
+                if self._saved != self._step and (self._step >= total or self._step - self._saved >= self.interval):
+                    self.checkpoint()
+            except LeftOut as problem:
+                self._join(str(problem))
 
     def _attempted(self) -> Iterator[Step]:
         began, step = self._clock(), Step(self, self._step)
@@ -342,6 +352,22 @@ class Guard:
             self._broken_off = False
         self._rollbacks += 1
         self._history.append(f"step {broken}: rolled back to {self._step}: {why}")
+
+    def _join(self, why: str) -> None:
+        """Become one of the others again, who are somewhere else by now."""
+        broken = self._step
+        self._inventory.collective.join()
+        self._let_in(list(self._inventory.collective.here))
+        self._history.append(f"step {broken}: joined the others at step {self._step}: {why}")
+
+    def _let_in(self, nodes: list[int]) -> None:
+        """Everybody gives what it holds to nodes that have just come, and all of them save: now they are alike."""
+        if not nodes:
+            return
+        self._step = self._inventory.hand_over(self._step, nodes)
+        self._broken_off = False
+        self._returns += 1
+        self._save()
 
     def _put_back(self, state: State) -> None:
         self._returns += 1

@@ -5,6 +5,7 @@ Three kinds: ``"coded"`` (every node has a block of its own), ``"replicated"`` (
 """
 
 import copy
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
@@ -16,6 +17,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from anyk.errors import InputError
+from anyk.nn.agreement import majority
 from anyk.nn.drift import drift
 from anyk.nn.export import exported
 from anyk.nn.linear import CodedLinear, CodedParameter, ReplicatedParameter
@@ -130,9 +132,7 @@ class Inventory:
                     (params if where == "parameter" else buffers)[name].copy_(tensor)
         for name, param in params.items():
             self._put_velocity(param, velocities.get(name))
-        for layer in self.layers.values():
-            velocity = self.optimizer.state.get(layer.coded, {}).get("momentum_buffer")
-            layer.momentum = [] if velocity is None else [velocity]
+        self._watch_velocities()
         for group, settings in zip(self._groups, state.groups, strict=True):
             group.update(settings)
         for name, updates in state.updates.items():
@@ -151,6 +151,11 @@ class Inventory:
         for layer in self.layers.values():
             layer.factors.clear()
         self.collective.health.caught.clear()
+
+    def _watch_velocities(self) -> None:
+        for layer in self.layers.values():
+            velocity = self.optimizer.state.get(layer.coded, {}).get("momentum_buffer")
+            layer.momentum = [] if velocity is None else [velocity]
 
     def _put_velocity(self, param: nn.Parameter, saved: Tensor | None) -> None:
         own = self.optimizer.state.get(param, {})
@@ -199,16 +204,87 @@ class Inventory:
         Raises:
             Uncorrectable: more lost than the code bears; nothing was put into the model.
         """
-        gone, left = list(lost), [node for node in range(self.collective.nodes) if node not in lost]
-        if not gone:
-            return
-        programs = {f"{name}.coded" if name else "coded": layer.program for name, layer in self.layers.items()}
+        if lost:
+            self._fill(state, list(lost), [node for node in range(self.collective.nodes) if node not in lost])
+
+    @property
+    def _programs(self) -> dict[str, Program]:
+        return {f"{name}.coded" if name else "coded": layer.program for name, layer in self.layers.items()}
+
+    def hand_over(self, step: int, nodes: Sequence[int]) -> int:
+        """Give all that is stored to nodes that have just come and hold nothing: everybody calls it at once.
+
+        Args:
+            step: where the node here is; of those that come it does not matter.
+            nodes: who comes.
+
+        Returns:
+            The step where the others are.
+
+        Raises:
+            Uncorrectable: the others' blocks do not determine those of the new ones.
+        """
+        self.forget()
+        now = self.state(step)
+        told = {
+            "step": step,
+            "velocities": sorted(name for name in now.tensors if name.startswith("momentum/")),
+            "groups": [dict(group) for group in now.groups],
+            "updates": dict(now.updates),
+            "random": {device: random.numpy().tobytes().hex() for device, random in now.random.items()},
+            "active": self.collective.health.active.tolist(),
+            "steps": self.collective.health.step,
+        }
+        text, others = self._told(json.dumps(told), nodes)
+        told = json.loads(text)
+        self.collective.health.active[:] = told["active"]
+        self.collective.health.step = told["steps"]
+        if set(nodes) & set(self.collective.here):
+            self._prepare(told)
+        self._fill(self.state(told["step"]), list(nodes), others)
+        return int(told["step"])
+
+    def _fill(self, state: State, nodes: list[int], others: list[int]) -> None:
+        """Blocks from the others' blocks, copies from one of the others."""
         for key, tensor in state.tensors.items():
             if state.kinds[key] == "coded":
-                programs[key.split("/", 1)[1]].rebuild(tensor, gone, left)
+                self._programs[key.split("/", 1)[1]].rebuild(tensor, nodes, others)
             elif state.kinds[key] == "replicated":
-                tensor.copy_(self.collective.refresh(tensor, gone, left[0]))
-        self.collective.health.note("regenerated", gone, "checkpoint")
+                tensor.copy_(self.collective.refresh(tensor, nodes, others[0]))
+            else:
+                tensor.copy_(self.collective.refresh(tensor[None], nodes, others[0])[0])
+        self.collective.health.note("regenerated", nodes, "all that is stored")
+
+    def _told(self, text: str, nodes: Sequence[int]) -> tuple[str, list[int]]:
+        """What most of the others say, and who they are."""
+        plain = np.frombuffer(text.encode(), np.uint8).copy()
+        here = len(self.collective.here)
+        sizes, came = self.meet(torch.full((here, 1), float(len(plain)), dtype=torch.float64))
+        others = [node for node in np.flatnonzero(came).tolist() if node not in nodes]
+        size = int(np.median(sizes[others].numpy()))
+        padded = np.zeros(size, np.uint8)
+        padded[: min(size, len(plain))] = plain[:size]
+        everybodys, came = self.meet(torch.from_numpy(padded).repeat(here, 1))
+        asked = came.copy()
+        asked[list(nodes)] = False
+        text = everybodys[majority(everybodys, asked)[0]].numpy().tobytes().decode()
+        return text, np.flatnonzero(asked).tolist()
+
+    def _prepare(self, told: Mapping[str, Any]) -> None:
+        """Settings as the others have them, and room for what they hold."""
+        params = dict(self.module.named_parameters())
+        for name, param in params.items():
+            wanted = f"momentum/{name}" in told["velocities"]
+            self._put_velocity(param, torch.zeros_like(param) if wanted else None)
+        self._watch_velocities()
+        for group, settings in zip(self._groups, told["groups"], strict=True):
+            group.update(settings)
+        for name, updates in told["updates"].items():
+            self.layers[name].program.updates = updates
+        for device, random in told["random"].items():
+            state = torch.frombuffer(bytearray.fromhex(random), dtype=torch.uint8)
+            if device == "cpu":
+                torch.set_rng_state(state)
 
     def drift(self) -> float:
         """The largest `anyk.nn.drift.drift` of what is stored with a code."""

@@ -132,7 +132,7 @@ class ProcessGroup:
         """
         if self._seat is None:
             return []
-        self._gathered(torch.zeros(1, 1), self.nodes, True)
+        self._gathered(torch.zeros(1, 1), 1, True)
         return list(self._seat.admitted)
 
     def join(self) -> None:
