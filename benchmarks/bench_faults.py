@@ -3,6 +3,7 @@
 import os
 import signal
 from collections.abc import Callable, Iterator
+from concurrent.futures import CancelledError
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass, replace
@@ -56,15 +57,15 @@ def run(tiny: bool) -> list[Row]:
     if tiny:
         several = Task(size=40, extra=0.02, at=0.03, stop=0.3)
         entries = [_coded("anyk polynomial 4x4, any 16 of 20", anyk.codes.polynomial(4, 4, 20), 5)]
-        return _rows("four pieces per worker", entries, several, turns=1)
+        return rows_of("four pieces per worker", entries, several, turns=1)
     several = Task(size=2000, extra=0.5, at=1.0, stop=20.0)
     one = replace(several, at=0.25)
     uncoded = anyk.codes.uncoded(4, 1, 4)
     four = [_pool(name, 4) for name in POOLS]
     four += [
         _coded("anyk uncoded 4x4, lost work repeated", uncoded, 4),
-        _coded("anyk replication, two groups of 4 alike", _replication(8, alike=True), 8),
-        _coded("anyk replication, second copies last", _replication(8, alike=False), 8),
+        _coded("anyk replication, two groups of 4 alike", replication(8, alike=True), 8),
+        _coded("anyk replication, second copies last", replication(8, alike=False), 8),
         _coded("anyk polynomial 4x4, any 16 of 20", anyk.codes.polynomial(4, 4, 20), 5),
     ]
     single = [_pool(name, 16) for name in POOLS]
@@ -74,8 +75,8 @@ def run(tiny: bool) -> list[Row]:
         _coded("anyk polynomial 4x4, any 16 of 18", anyk.codes.polynomial(4, 4, 18), 18),
     ]
     return [
-        *_rows("four pieces per worker", four, several, turns=3),
-        *_rows("one piece per worker", single, one, turns=3),
+        *rows_of("four pieces per worker", four, several, turns=3),
+        *rows_of("one piece per worker", single, one, turns=3),
     ]
 
 
@@ -96,7 +97,7 @@ def _coded(who: str, code: Code, workers: int) -> Entry:
     return Entry(who, workers, code.workers, opened)
 
 
-def _replication(workers: int, *, alike: bool) -> Code:
+def replication(workers: int, *, alike: bool) -> Code:
     """Two copies of 4 x 4 products, never both on one worker: tasks go to workers in turn.
 
     With ``alike`` half of the workers does the same as the other half at the same time; else every worker does first
@@ -112,7 +113,8 @@ def _replication(workers: int, *, alike: bool) -> Code:
 # --- what happens -----------------------------------------------------------------------------------------------------
 
 
-def _rows(setting: str, entries: list[Entry], task: Task, turns: int) -> list[Row]:
+def rows_of(setting: str, entries: list[Entry], task: Task, turns: int) -> list[Row]:
+    """Every contender without and with each fault, in turns."""
     A, B = np.random.default_rng(0).standard_normal((2, task.size, task.size))
     times: dict[tuple[str, str], list[float | str]] = {}
     for _ in range(turns):
@@ -120,11 +122,12 @@ def _rows(setting: str, entries: list[Entry], task: Task, turns: int) -> list[Ro
             for fault in FAULTS:
                 found = times.setdefault((entry.who, fault), [])
                 if not any(isinstance(each, str) or each > task.stop for each in found):  # once is enough
-                    found.append(_timed(entry, task, fault, A, B))
-    return [_row(setting, entry, {fault: times[entry.who, fault] for fault in FAULTS}) for entry in entries]
+                    found.append(timed(entry, task, fault, A, B))
+    return [row_of(setting, entry, {fault: times[entry.who, fault] for fault in FAULTS}) for entry in entries]
 
 
-def _row(setting: str, entry: Entry, times: dict[str, list[float | str]]) -> Row:
+def row_of(setting: str, entry: Entry, times: dict[str, list[float | str]]) -> Row:
+    """The times of one contender: fault -> seconds, or what went wrong in words."""
     row: Row = {"setting": setting, "who": entry.who, "workers": entry.workers, "pieces": entry.pieces}
     row |= {f"{fault}, s": _summary(found) for fault, found in times.items()}
     for fault in FAULTS[1:]:
@@ -140,13 +143,13 @@ def _summary(found: list[float | str]) -> object:
     return failures[0] if failures else spread(each for each in found if isinstance(each, float))
 
 
-def _timed(entry: Entry, task: Task, fault: str, A: Array, B: Array) -> float | str:
+def timed(entry: Entry, task: Task, fault: str, A: Array, B: Array) -> float | str:
     """Seconds until the product is there and right; or in words, why it is not."""
     with suppress(BrokenProcessPool), entry.open(task) as rival, _struck(rival, task, fault):
         began = perf_counter()
         try:
             value = rival.product(A, B, 4, task.extra)
-        except (BrokenProcessPool, ClusterError, RuntimeError, TimeoutError) as error:
+        except (BrokenProcessPool, CancelledError, ClusterError, RuntimeError, TimeoutError) as error:
             return f"lost after {perf_counter() - began:.1f} s ({type(error).__name__})"
         seconds = perf_counter() - began
         assert np.allclose(value, A @ B), f"{entry.who} is wrong"

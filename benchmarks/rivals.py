@@ -49,8 +49,8 @@ def futures_pool(workers: int) -> Iterator[Rival]:
             pending = [pool.submit(block_product, *pair, extra_seconds) for pair in pairs]
             return [future.result(PATIENCE_SECONDS) for future in pending]
 
-        answers(_warming(workers), 0.2)
-        yield Rival(partial(_assembled, answers), lambda: [*(pool._processes or ())])  # listed only privately
+        answers(warming(workers), 0.2)
+        yield Rival(partial(assembled, answers), lambda: [*(pool._processes or ())])  # listed only privately
 
 
 @contextmanager
@@ -64,8 +64,8 @@ def joblib_pool(workers: int) -> Iterator[Rival]:
             found: list[Array] = parallel(delayed(block_product)(*pair, extra_seconds) for pair in pairs)
             return found
 
-        answers(_warming(workers), 0.2)
-        yield Rival(partial(_assembled, answers), lambda: [*(parallel._backend._workers._processes or ())])
+        answers(warming(workers), 0.2)
+        yield Rival(partial(assembled, answers), lambda: [*(parallel._backend._workers._processes or ())])
 
 
 #: Name -> how to open it; joblib only where it is installed.
@@ -86,14 +86,14 @@ def blocks(A: Array, B: Array, cut: int) -> list[Pair]:
     return [(a, b) for a in np.array_split(A, cut) for b in np.array_split(B, cut, axis=1)]
 
 
-def _assembled(
+def assembled(
     answers: Callable[[list[Pair], float], list[Array]], A: Array, B: Array, cut: int, extra_seconds: float
 ) -> Array:
     found = answers(blocks(A, B, cut), extra_seconds)
     return np.block([found[row * cut : (row + 1) * cut] for row in range(cut)])
 
 
-def _warming(workers: int) -> list[Pair]:
+def warming(workers: int) -> list[Pair]:
     return [(np.eye(2), np.eye(2))] * workers
 
 

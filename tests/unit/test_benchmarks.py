@@ -101,7 +101,7 @@ def test_memory_is_seen_while_it_is_there():
 
 @pytest.mark.parametrize("alike", [True, False])
 def test_copies_of_replicated_work_never_share_a_worker(alike):
-    code = bench_faults._replication(8, alike=alike)
+    code = bench_faults.replication(8, alike=alike)
     products = [(code.left[:, 0, task].argmax(), code.right[0, :, task].argmax()) for task in range(32)]
     owners = {product: {task % 8 for task in range(32) if products[task] == product} for product in products}
 
