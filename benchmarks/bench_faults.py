@@ -149,7 +149,7 @@ def timed(entry: Entry, task: Task, fault: str, A: Array, B: Array) -> float | s
         began = perf_counter()
         try:
             value = rival.product(A, B, 4, task.extra)
-        except (BrokenProcessPool, CancelledError, ClusterError, RuntimeError, TimeoutError) as error:
+        except (BrokenProcessPool, CancelledError, ClusterError, OSError, RuntimeError) as error:
             return f"lost after {perf_counter() - began:.1f} s ({type(error).__name__})"
         seconds = perf_counter() - began
         assert np.allclose(value, A @ B), f"{entry.who} is wrong"
