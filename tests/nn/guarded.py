@@ -11,6 +11,7 @@ from anyk.nn import CodedSGD, Guard, Protected, VirtualNodes, generalized_polydo
 from anyk.nn.codes import TrainingCode
 
 NODES = 8
+CODE = generalized_polydot(2, 2, nodes=NODES)
 
 
 class Run:
@@ -19,7 +20,7 @@ class Run:
     def __init__(self, nodes: VirtualNodes | None = None, code: TrainingCode | None = None, width: int = 8) -> None:
         torch.manual_seed(5)
         self.plain = nn.Sequential(nn.Linear(6, width), nn.Tanh(), nn.Dropout(0.2), nn.Linear(width, 3)).double()
-        code = code or generalized_polydot(2, 2, nodes=NODES)
+        code = code or CODE
         self.collective = nodes or VirtualNodes(code.nodes)
         self.model: Protected = protect(self.plain, code, self.collective)
         self.optimizer = CodedSGD(self.model.parameters(), lr=0.1, momentum=0.9, nesterov=True, weight_decay=1e-3)

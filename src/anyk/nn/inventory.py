@@ -252,7 +252,8 @@ class Inventory:
             elif state.kinds[key] == "replicated":
                 tensor.copy_(self.collective.refresh(tensor, nodes, others[0]))
             else:
-                tensor.copy_(self.collective.refresh(tensor[None], nodes, others[0])[0])
+                copies = tensor.expand(len(self.collective.here), *tensor.shape)
+                tensor.copy_(self.collective.refresh(copies, nodes, others[0])[0])
         self.collective.health.note("regenerated", nodes, "all that is stored")
 
     def _told(self, text: str, nodes: Sequence[int]) -> tuple[str, list[int]]:
