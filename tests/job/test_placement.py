@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 import anyk
 from anyk.errors import InputError
 from anyk.job import Job, first_threshold
-from anyk.job.messages import Compute
+from anyk.job.messages import Compute, Lost
 from anyk.job.placement import homes
 from tests.verbs.toys import FOREVER, fates
 
@@ -36,6 +36,35 @@ def test_copies_are_apart_and_loads_even(kinds, copies, workers, side_by_side):
 
 def test_copies_beyond_the_workers_are_shared_out():
     assert sorted(homes("aaaaa", 3)) == [0, 0, 1, 1, 2]
+
+
+@given(
+    kinds=st.integers(1, 12),
+    copies=st.integers(1, 3),
+    workers=st.integers(1, 20),
+    avoided=st.sets(st.integers(0, 19)),
+)
+def test_avoided_workers_get_nothing_and_all_other_tasks_stay(kinds, copies, workers, avoided):
+    order = [task % kinds for task in range(kinds * copies)]
+    before, after = homes(order, workers), homes(order, workers, avoided)
+    trusted = {*range(workers)} - avoided
+
+    assert all(new == old for old, new in zip(before, after, strict=True) if old in trusted or not trusted)
+    assert {*after} <= (trusted or {*range(workers)})
+    for kind in range(kinds if trusted else 0):
+        places = [place for place, what in zip(after, order, strict=True) if what == kind]
+        assert len({*places}) >= min(len({*before[kind::kinds]}), len(trusted))
+
+
+def test_a_distrusted_worker_is_sent_nothing_again():
+    class any_two:
+        def sufficient(self, tasks):
+            return len(tasks) > 1
+
+    job = Job(3, 3, threshold=2, decodability=any_two(), stop=first_threshold(), homes=(1, 1, 2), distrusted=[0])
+    job.start(at=0.0)
+
+    assert job.handle(Lost(2, 0, 0.1, "test")) == [Compute(2, 2, 1)]
 
 
 @pytest.mark.parametrize("given_homes", [(0, 1), (0, 1, 3), (0, 1, -1)])

@@ -87,6 +87,7 @@ def as_json(product: Product, output: str | None, warnings: Sequence[str]) -> st
             "code": described(product.code),
             "survivors": product.survivors,
             "wrong": product.wrong,
+            "distrusted": product.distrusted,
             "error": product.error,
             "error_kind": product.error_kind,
             "reason": product.reason,

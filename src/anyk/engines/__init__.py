@@ -26,6 +26,7 @@ from anyk.engines.base import (
     WorkerLost,
 )
 from anyk.engines.drive import Outcome, Watch, Work, drive, drive_stepwise
+from anyk.engines.suspicion import suspicions
 from anyk.errors import InputError
 from anyk.faults.base import FaultModel, seeded
 
@@ -37,6 +38,7 @@ __all__ = [
     "is_engine",
     "drive",
     "drive_stepwise",
+    "suspicions",
     "Watch",
     "Work",
     "Outcome",

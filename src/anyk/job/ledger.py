@@ -5,7 +5,7 @@ none is wrong: an answer found wrong goes back to waiting, or is spent. Every se
 answer names the attempt, and an attempt that is not the pending one changes nothing.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
 from anyk.job.messages import Cancel, Compute
@@ -24,7 +24,7 @@ class Loss:
 class Ledger:
     """The books of as many tasks as ``homes`` on ``workers`` workers, each task sent at most ``1 + retries`` times."""
 
-    def __init__(self, homes: Sequence[int], workers: int, retries: int) -> None:
+    def __init__(self, homes: Sequence[int], workers: int, retries: int, distrusted: Collection[int] = ()) -> None:
         self.tasks, self.workers, self.retries = len(homes), workers, retries
         #: Where each task is sent first.
         self.homes = tuple(homes)
@@ -38,8 +38,8 @@ class Ledger:
         self.wrong: dict[int, int] = {}
         #: Living worker -> tasks it owes.
         self.loads: dict[int, int] = {}
-        #: Workers found wrong and not replaced since.
-        self.distrusted: set[int] = set()
+        #: Workers found wrong, now or before, and not replaced since.
+        self.distrusted: set[int] = {*distrusted}
         #: Task -> times it was sent.
         self.sent: list[int] = [0] * self.tasks
         self.losses: list[Loss] = []

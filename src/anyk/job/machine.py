@@ -1,6 +1,6 @@
 """The master: events in, instructions out, time passed in. What it does is said in `anyk.job.table`."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import replace
 
 from anyk.errors import InputError
@@ -39,6 +39,7 @@ class Job:
         timeout: seconds after which the job fails; None: never.
         fewest: below this many answers the tables need not be asked; a lower bound, and a matter of speed alone.
         homes: the worker each task is sent to first, by task; default: in turn (`anyk.job.placement.homes`).
+        distrusted: workers that are sent nothing again, unless there is nobody else.
 
     Raises:
         InputError: a count or a home out of range.
@@ -69,6 +70,7 @@ class Job:
         timeout: float | None = None,
         fewest: int = 1,
         homes: Sequence[int] | None = None,
+        distrusted: Collection[int] = (),
     ) -> None:
         _validate(
             tasks=(tasks, 1), workers=(workers, 1), threshold=(threshold, 1), retries=(retries, 0), fewest=(fewest, 1)
@@ -80,7 +82,7 @@ class Job:
         #: Events that came too late to matter.
         self.late: list[Event] = []
         self._steps: list[Step] = []
-        self._books = Ledger(known_homes(homes, tasks, workers), workers, retries)
+        self._books = Ledger(known_homes(homes, tasks, workers), workers, retries, distrusted)
         self._stop = stop
         self._blank = Progress((), frozenset(), 0.0, remembering(decodability), threshold, fewest, timeout=timeout)
         self._progress = self._blank

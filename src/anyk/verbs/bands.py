@@ -80,6 +80,7 @@ def joined(parts: Sequence[Product], sizes: Sequence[float], value: Array) -> Pr
         {phase: sum(part.seconds[phase] for part in parts) for phase in last.seconds},
         last.code,
         tuple(step for part in parts for step in part.events),
+        distrusted=last.distrusted,
     )
 
 

@@ -26,6 +26,7 @@ from numpy.typing import NDArray
 from anyk.arrays import combine
 from anyk.code import Code
 from anyk.engines.base import Engine, Lane, Ref
+from anyk.engines.suspicion import distrusted
 from anyk.job import placement
 from anyk.verbs.centering import Centre
 
@@ -51,10 +52,10 @@ _dropped: "deque[tuple[ref[Engine], _Places]]" = deque()
 
 
 @lru_cache(maxsize=256)
-def homes_of(code: Code, workers: int) -> tuple[int, ...]:
+def homes_of(code: Code, workers: int, avoided: frozenset[int] = frozenset()) -> tuple[int, ...]:
     """The worker that computes each task of a code first; copies of a product are kept apart."""
     tables = [(code.left[..., task].tobytes(), code.right[..., task].tobytes()) for task in range(code.workers)]
-    return placement.homes(tables, workers)
+    return placement.homes(tables, workers, avoided)
 
 
 class Blocks:
@@ -277,7 +278,7 @@ def encoded(
         rows: how many rows of A, the first ones, the buffers are for; default: all. `Blocks.encode` takes the next.
     """
     cut, dtype, shelf = code.partition, code.coded_dtype(A.dtype), shelf_of(engine)
-    homes = homes_of(code, len(engine.lanes))
+    homes = homes_of(code, len(engine.lanes), distrusted(engine))
     band = A[:rows]
     shapes = (cut.left_block(band.shape), cut.right_block(B.shape), cut.result_block((len(band), B.shape[1])))
     with ExitStack() as borrowed:

@@ -51,6 +51,8 @@ class Product:
         code: the code used.
         peak_bytes: largest resident memory of this process during the product, shared blocks included; None where the
             system does not tell.
+        distrusted: workers whose answers were wrong in several products of this engine: their tasks go to others (see
+            `anyk.engines.suspicions`).
 
     >>> import numpy as np, anyk
     >>> product = anyk.matmul(np.eye(4), np.eye(4), anyk.codes.matdot(2, 4), engine="inline")
@@ -68,6 +70,7 @@ class Product:
     code: Code | None
     events: tuple[Step, ...] = field(default=(), repr=False)
     peak_bytes: int | None = None
+    distrusted: tuple[int, ...] = ()
 
     def __repr__(self) -> str:
         error = "not measured" if self.error is None else f"{self.error_kind} error {self.error:.1e}"

@@ -10,9 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from anyk.code import Code
-from anyk.decoding import fitted, prepare
+from anyk.decoding import Weights, fitted, prepare
 from anyk.engines.base import Engine, Lane
 from anyk.engines.drive import Outcome, Watch, drive_stepwise
+from anyk.engines.suspicion import distrusted
 from anyk.engines.work import multiply
 from anyk.errors import ClusterError, PrecisionError
 from anyk.job import Job, State, StopRule
@@ -99,6 +100,7 @@ class Run:
         self._asked: dict[int, tuple[int, int]] = {}
         self._strayed: set[int] = set()
         self._wrong: set[int] = set()
+        self._distrusted: tuple[int, ...] = ()
         self._value = np.empty(0, dtype)
         self._tasks: tuple[int, ...] = ()
         self._error: float | None = None
@@ -141,12 +143,15 @@ class Run:
             timeout=settings.timeout,
             fewest=tables.fewest,
             homes=self._answers.homes,
+            distrusted=distrusted(engine),
         )
         try:
             outcome = yield from drive_stepwise(job, engine, self, watch=settings.watch)
         finally:
             for task in self._strayed:
                 self._answers.retire(task)
+            if self._screen is not None:
+                self._distrusted = self._screen.report(engine)
         if outcome.state is not State.DONE:
             self._blame_the_code(tables)
             raise ClusterError(outcome.reason)
@@ -168,8 +173,21 @@ class Run:
         reason, events = ("", ()) if self._job is None else (self._job.reason, tuple(self._job.story()))
         if self._screen is not None:
             reason = f"{reason}; {self._screen.words}"
-        wrong = tuple(sorted(self._wrong))
-        return Product(self._value, self._tasks, wrong, self._error, kind, reason, phases, self._settings.code, events)
+        if self._distrusted:
+            workers = ("worker " if len(self._distrusted) == 1 else "workers ") + ", ".join(map(str, self._distrusted))
+            reason = f"{reason}; {workers} answered wrongly in several products: others get the tasks"
+        return Product(
+            self._value,
+            self._tasks,
+            tuple(sorted(self._wrong)),
+            self._error,
+            kind,
+            reason,
+            phases,
+            self._settings.code,
+            events,
+            distrusted=self._distrusted,
+        )
 
     def start(self, compute: Compute, lane: Lane) -> "Future[Any]":
         """Bring the task's blocks to this lane and submit its product, into shared memory where there is some."""
@@ -191,16 +209,13 @@ class Run:
         if screen is None:
             return self._formed(tasks, answers)[0]
         if not (screen.judges_products and Tables(self._settings.code, self._dtype).sufficient(tasks)):
-            return self._suspected(screen, answers) or self._formed(tasks, answers)[0]
+            return self._suspected(screen, lambda: screen.suspects(answers)) or self._formed(tasks, answers)[0]
         with np.errstate(all="ignore"):
-            decoded, rounding = self._formed(tasks, answers)
-        began = perf_counter()
-        vouched = screen.vouches(self._value, rounding)
-        self._seconds["screen"] += perf_counter() - began
-        return decoded if vouched else self._suspected(screen, answers) or decoded
+            decoded, weights = self._formed(tasks, answers)
+        return self._suspected(screen, lambda: screen.suspects_in(self._value, weights, answers)) or decoded
 
-    def _formed(self, tasks: tuple[int, ...], answers: Mapping[int, Array]) -> tuple[Decoded, float]:
-        """Form the product from these answers, and measure it; and the error that is expected of it."""
+    def _formed(self, tasks: tuple[int, ...], answers: Mapping[int, Array]) -> tuple[Decoded, Weights]:
+        """Form the product from these answers, and measure it; and the weights it was formed with."""
         began = perf_counter()
         self._tasks = tasks
         self._value = np.empty(self._shape, self._dtype) if self._out is None else self._out
@@ -214,11 +229,11 @@ class Run:
         self._error = weights.expected_error if self._gauge is None else self._gauge.error(self._value)
         self._seconds["decode"] += formed - began
         self._seconds["measure"] += perf_counter() - formed
-        return Decoded(at=formed, error=None if self._gauge is None else self._error), weights.expected_error
+        return Decoded(at=formed, error=None if self._gauge is None else self._error), weights
 
-    def _suspected(self, screen: Screen, answers: Mapping[int, Array]) -> Suspected | None:
+    def _suspected(self, screen: Screen, ask: Callable[[], tuple[int, ...] | None]) -> Suspected | None:
         began = perf_counter()
-        wrong = screen.suspects(answers)
+        wrong = ask()
         self._wrong |= {*(wrong or ())}
         for task in wrong or ():
             screen.blame(task, self._asked[task])

@@ -19,6 +19,9 @@ from numpy.typing import NDArray
 
 from anyk.arrays import norm, times_few
 from anyk.code import Code
+from anyk.decoding import Weights
+from anyk.engines.base import Engine
+from anyk.engines.suspicion import blame, distrusted
 from anyk.errors import InputError
 from anyk.probes import Probe
 from anyk.screening import Model, locate
@@ -29,6 +32,9 @@ from anyk.verbs.witness import OperandWitness, Witness
 Array = NDArray[Any]
 Kind = Literal["checked", "syndrome", "both"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
+
+#: An answer with a smaller share in a product than this could be wrong without being noticed there.
+_QUIET = 0.01
 
 
 @dataclass(frozen=True)
@@ -116,8 +122,9 @@ class Screen:
         probe: Probe | None = None,
     ) -> None:
         self._asked, self._code, self._rng, self._witness = asked, code, rng, witness
-        #: Workers whose answers were wrong, as (rank, epoch).
-        self.blamed: set[tuple[int, int]] = set()
+        # Workers whose answers were wrong, as (rank, epoch), and those of them the engine knows of.
+        self._blamed: set[tuple[int, int]] = set()
+        self._reported: set[tuple[int, int]] = set()
         self.renew(usual, probe)
 
     def renew(self, usual: float, probe: Probe | None) -> None:
@@ -130,26 +137,36 @@ class Screen:
 
     @property
     def judges_products(self) -> bool:
-        """Whether a product that decodes is to be formed first, and judged by `vouches`."""
+        """Whether a product that decodes is to be formed first, for `suspects_in`."""
         return self._asked.kind == "checked" and self._probe is not None and self._code.is_exact
 
-    def vouches(self, product: Array, error: float) -> bool:
-        """The product is what the operands give; the answers need not be looked at.
+    def suspects_in(self, product: Array, weights: Weights, answers: Mapping[int, Array]) -> tuple[int, ...]:
+        """The wrong ones among the answers that a product was formed from.
+
+        Where the product is what the operands give, only answers that hardly count in it are looked at.
 
         Args:
-            product: formed from all answers, shape (height, width).
-            error: expected of it, relative: rounding.
+            product: shape (height, width).
+            weights: it was formed with.
+            answers: of the weights' survivors.
         """
+        if not self._agrees(product, weights.expected_error):
+            return self._unlike_expected(answers)
+        shares = np.linalg.norm(weights.matrix, axis=0) * self._code.answer_sizes[[*weights.survivors]]
+        quiet = np.flatnonzero(shares < _QUIET * np.linalg.norm(shares))
+        wrong = self._unlike_expected({task: answers[task] for task in np.take(weights.survivors, quiet).tolist()})
+        before = f"{self.words}, and " if self.words else ""
+        self.words = f"{before}the product agrees with the operands to rounding"
+        return wrong
+
+    def _agrees(self, product: Array, error: float) -> bool:
+        """The product is what the operands give, but for the error expected of it."""
         assert self._probe is not None
         columns = self._probe.signs.T
         usual = self._usual * sqrt(self._code.partition.inner) * gain(columns)
         with np.errstate(all="ignore"):
             found = times_few(product, columns)
-        holds = not strange_rows(found, self._probe.expected.T, noise=error, usual=usual).size
-        if holds:
-            before = f"{self.words}, and " if self.words else ""
-            self.words = f"{before}the product agrees with the operands to rounding"
-        return holds
+        return not strange_rows(found, self._probe.expected.T, noise=error, usual=usual).size
 
     def suspects(self, answers: Mapping[int, Array]) -> tuple[int, ...] | None:
         """The wrong ones among these answers; None: some are wrong, and it cannot be said which."""
@@ -169,7 +186,8 @@ class Screen:
         fresh = {task: answer for task, answer in answers.items() if task not in self._cleared}
         wrong = tuple(task for task, answer in fresh.items() if not self._witness.holds(task, answer))
         self._cleared |= fresh.keys() - {*wrong}
-        self.words = f"{len(answers) - len(wrong)} answers were checked one by one"
+        if self._cleared:
+            self.words = f"{len(self._cleared)} answers were checked one by one"
         return wrong
 
     def blame(self, task: int, worker: tuple[int, int]) -> None:
@@ -180,7 +198,17 @@ class Screen:
             worker: rank and epoch.
         """
         if not self._witness.excuses(task):
-            self.blamed.add(worker)
+            self._blamed.add(worker)
+
+    def report(self, engine: Engine) -> tuple[int, ...]:
+        """Put those blamed on the engine's record, each once for this product.
+
+        Returns:
+            Everybody distrusted now, by rank.
+        """
+        blame(engine, self._blamed - self._reported)
+        self._reported |= self._blamed
+        return tuple(sorted(distrusted(engine)))
 
     def forget(self, task: int) -> None:
         """The task is computed again: its answer must be looked at again."""
