@@ -13,15 +13,22 @@ from anyk.errors import InputError
 from anyk.screening.collusion import candidates, draws_needed
 from anyk.screening.pursuit import Explanation, explain, pursue
 from anyk.screening.syndrome import Evidence, columns_for, draw_columns
-from anyk.screening.thresholds import false_agreement, in_words, loudest_clean
+from anyk.screening.thresholds import UNSEEN, false_agreement, in_words, loudest_clean, unseen
 
-__all__ = ["Evidence", "Located", "Model", "columns_for", "draw_columns", "locate", "loudest_clean"]
+__all__ = [
+    "UNSEEN",
+    "Evidence",
+    "Located",
+    "Model",
+    "columns_for",
+    "draw_columns",
+    "locate",
+    "loudest_clean",
+    "unseen",
+]
 
 #: Errors independent of one another, or of workers who may conspire.
 Model = Literal["random", "adversarial"]
-
-#: Believed answers must show errors as large as the answers themselves.
-_UNSEEN = 1.0
 
 #: Errors that depend on one another are believed if the others agree by chance only this rarely.
 _CHANCE = 1e-6
@@ -109,7 +116,7 @@ def _is_vouched_for(evidence: Evidence, model: Model, found: Explanation) -> boo
     Adversarial: two explanations of at most half the spare answers would be two codewords too near to one another.
     Random: answers that agree are all right but for chance, however the errors of the others depend on one another.
     """
-    if found.unseen > _UNSEEN:
+    if found.unseen > UNSEEN:
         return False
     if model == "adversarial":
         return found.count <= _spare(evidence) // 2

@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from anyk.screening.syndrome import Evidence, Flags, Span, Syndrome
-from anyk.screening.thresholds import CHANCE
+from anyk.screening.thresholds import HIDDEN, unseen
 
 Array = NDArray[Any]
 
@@ -75,20 +75,11 @@ class Explanation:
 
     @property
     def unseen(self) -> float:
-        """The largest error that a believed answer can have, relative to the size of an answer; inf: any.
-
-        An error and everybody's rounding add up, as vectors independent of one another, to what the syndromes are. So
-        it is no louder than they are, but for chance.
-        """
+        """The largest error that a believed answer can have, relative to the size of an answer; inf: any."""
         seen = self.syndrome
         least = float(np.linalg.norm(seen.checks[self.believed], axis=1).min(initial=np.inf))
-        # The unit of rounding holds each row's own size and the usual one: for rows all alike the root of two.
-        share = np.sqrt(2 / seen.words.shape[1]) * self.noise
-        return float((seen.together + CHANCE) * share / least) if least > _HIDDEN else float("inf")
+        return unseen(seen.together, seen.words.shape[1], self.noise, least)
 
-
-#: An answer whose row of parity checks is shorter than this takes part in none of them.
-_HIDDEN = 1e-9
 
 #: Smaller angles between a pair's plane and the span are not resolved.
 _UNRESOLVED = 1e-6
@@ -101,32 +92,41 @@ def pursue(evidence: Evidence) -> Explanation | None:
         Who agrees and how wrong the others are; None if nobody can be named.
     """
     believed = evidence.finite.copy()
-    while not (seen := evidence.syndrome(believed)).agrees:
-        # The loudest rows tell who is wrong; all rows are asked again once those agree.
-        if not _throw_out(evidence.loudest(seen), believed):
-            return None
-    return explain(evidence, believed)
-
-
-def _throw_out(evidence: Evidence, believed: Flags) -> bool:
-    """Change ``believed`` until this evidence agrees, at least by one; False if nobody can be named."""
     seen = evidence.syndrome(believed)
+    while not seen.agrees:
+        # The loudest rows tell who is wrong; all rows are asked again once those agree.
+        part = evidence.loudest(seen)
+        heard = _thrown_out(part, believed, seen if part is evidence else part.syndrome(believed))
+        if heard is None:
+            return None
+        seen = heard if part is evidence else evidence.syndrome(believed)
+    return _explanation(evidence, believed, seen)
+
+
+def _thrown_out(evidence: Evidence, believed: Flags, seen: Syndrome) -> Syndrome | None:
+    """Throw out at least one, and more until this evidence agrees, by changing ``believed``.
+
+    Returns:
+        What those who are left say of one another; None if nobody can be named.
+    """
     while True:
         span = seen.span()
         if span.is_full:
-            return False
+            return None
         believed[_betrayed(seen, span)] = False
         seen = evidence.syndrome(believed)
         if seen.agrees:
-            return True
+            return seen
 
 
 def explain(evidence: Evidence, believed: Flags) -> Explanation | None:
-    """Take back whoever agrees with the believed, and work out the errors of the others; None if they disagree."""
-    believed = believed.copy()
+    """An explanation by which these are right, and whoever agrees with them; None if they disagree."""
     agreed = evidence.syndrome(believed)
-    if not agreed.agrees:
-        return None
+    return _explanation(evidence, believed.copy(), agreed) if agreed.agrees else None
+
+
+def _explanation(evidence: Evidence, believed: Flags, agreed: Syndrome) -> Explanation:
+    """Take back whoever agrees with the believed, and work out the errors of the others."""
     while True:
         suspects = np.flatnonzero(evidence.finite & ~believed)
         errors, lengths = evidence.errors(believed, suspects, agreed.units)
@@ -148,7 +148,7 @@ def explain(evidence: Evidence, believed: Flags) -> Explanation | None:
 def _betrayed(seen: Syndrome, span: Span) -> NDArray[np.intp]:
     """The answer whose row of the checks lies nearest to the span; two of them if no single one lies in it."""
     sizes = np.linalg.norm(seen.checks, axis=1)
-    heard = np.flatnonzero(sizes > _HIDDEN)
+    heard = np.flatnonzero(sizes > HIDDEN)
     rows = seen.checks[heard] / sizes[heard, None]
     shares = rows @ span.basis.conj()
     outside = np.linalg.norm(rows - shares @ span.basis.T, axis=1)

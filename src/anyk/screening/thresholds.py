@@ -33,6 +33,12 @@ FALSE_ALARM = 1e-9
 #: A Gaussian vector of one unit in each component is longer than usual by more than this only that rarely.
 CHANCE = sqrt(2 * log(1 / FALSE_ALARM))
 
+#: Believed answers must show errors as large as the answers themselves.
+UNSEEN = 1.0
+
+#: An answer whose row of parity checks is shorter than this takes part in none of them.
+HIDDEN = 1e-9
+
 
 def loudest_clean(checks: int, words: int) -> float:
     """Tau: no word of a clean set of answers has a louder syndrome, in units of rounding.
@@ -45,6 +51,22 @@ def loudest_clean(checks: int, words: int) -> float:
     47
     """
     return MARGIN * (sqrt(checks) + sqrt(2 * log(max(1, words) / FALSE_ALARM)))
+
+
+def unseen(together: float, words: int, noise: float, least: float) -> float:
+    """The largest error that a believed answer can have, relative to the size of an answer; inf: any.
+
+    An error and everybody's rounding add up, as vectors independent of one another, to what the syndromes are. So it is
+    no louder than they are, but for chance.
+
+    Args:
+        together: norm of the syndromes of all words, in units.
+        words: number of words.
+        noise: relative error of one clean answer.
+        least: norm of the shortest row of the believed answers' parity checks.
+    """
+    # The unit of rounding holds each row's own size and the usual one: for rows all alike the root of two.
+    return (together + CHANCE) * sqrt(2 / words) * noise / least if least > HIDDEN else inf
 
 
 def false_agreement(answers: int, wrong: int, numbers: int, loudness: float, visibility: float) -> float:
