@@ -16,7 +16,8 @@ import anyk
 from anyk.codes import transposed
 from anyk.engines import Ref
 from anyk.engines.processes import ProcessEngine
-from anyk.engines.pumped import PumpedEngine, PumpedLane
+from anyk.engines.pumped import PumpedEngine
+from anyk.engines.pumped_lanes import PumpedLane
 from anyk.errors import ClusterError, CodeError, InputError, PrecisionError, PrecisionWarning
 from anyk.faults import Crash, Fate, ShiftedExponential
 from anyk.faults.base import seeded

@@ -13,13 +13,12 @@ from dataclasses import dataclass, replace
 from functools import partial
 from heapq import heappop, heappush
 from queue import Empty, SimpleQueue
-from threading import Lock
 from types import MappingProxyType
 from typing import Any, Protocol
-from weakref import WeakKeyDictionary
 
 from anyk.engines import base
 from anyk.engines.base import Cancelled, Clock, Engine, Lane, WorkerLost
+from anyk.engines.replacement import Replacements
 from anyk.job.machine import Job
 from anyk.job.messages import (
     Cancel,
@@ -43,9 +42,6 @@ from anyk.job.table import ENDED, State, Step
 #: What may look on: called with every step a job takes, in the loop's thread, before the loop acts on it. Where it
 #: raises, a warning says so, and the job goes on unwatched.
 Watch = Callable[[Step], None]
-
-#: A lane that dies this often in one drive is not replaced again.
-REPLACEMENTS = 3
 
 
 class Work(Protocol):
@@ -147,9 +143,7 @@ class _Loop:
         # What is out: (task, attempt) -> its future and the lane that computes it.
         self._out: dict[tuple[int, int], tuple[Future[Any], Lane]] = {}
         self._wakes: list[float] = []
-        # (rank, epoch) of workers known to be lost, and of those known to be there.
-        self._buried: set[tuple[int, int]] = set()
-        self._known = {(lane.rank, lane.epoch) for lane in engine.lanes}
+        self._workers = Replacements(engine)
         self._decode_seconds = 0.0
         self._decodings: deque[Decoded | Suspected] = deque()
         self._error: float | None = None
@@ -259,8 +253,7 @@ class _Loop:
                 return self._answered(item)
             case base.Lost(rank=rank, epoch=epoch, cause=cause):
                 return self._bury(rank, epoch, cause)
-            case base.Joined(rank=rank, epoch=epoch) if (rank, epoch) not in self._known:
-                self._known.add((rank, epoch))
+            case base.Joined(rank=rank, epoch=epoch) if self._workers.joined(rank, epoch):
                 return [Joined(rank, self._clock.now())]
         return []
 
@@ -280,28 +273,15 @@ class _Loop:
 
     def _bury(self, rank: int, epoch: int, cause: str) -> list[Event]:
         """A worker is lost: replace it first, so that the job can already use the new one, then report its attempts."""
-        if (rank, epoch) in self._buried:
+        if not self._workers.lost(rank, epoch):
             return []
-        self._buried.add((rank, epoch))
         now = self._clock.now()
         owed = [key for key, (_, lane) in self._out.items() if (lane.rank, lane.epoch) == (rank, epoch)]
         for key in owed:
             self._out.pop(key)
-        if not self._replace(rank, epoch):
+        if not self._workers.replace(rank, epoch):
             return [Left(rank, now, cause)]
         return [Joined(rank, now), *(Lost(task, attempt, now, cause) for task, attempt in owed)]
-
-    def _replace(self, rank: int, epoch: int) -> bool:
-        with _replacing(self._engine):
-            lane = self._engine.lanes[rank]
-            if lane.epoch == epoch:
-                deaths = sum(buried == rank for buried, _ in self._buried)
-                if not self._engine.caps.respawn or deaths > REPLACEMENTS:
-                    return False
-                with suppress(Exception):  # a worker that cannot be replaced has left
-                    lane = self._engine.respawn(rank)
-        self._known.add((rank, lane.epoch))
-        return lane.epoch > epoch
 
     def _standstill(self) -> list[Event]:
         """The clock itself says that nothing is under way: whoever still owes an answer will never give it."""
@@ -316,16 +296,6 @@ class _Loop:
                 item = self.inbox.get(block=False)
                 if isinstance(item, _Answer) and _error_of(item.future) is None:
                     self._job.handle(Result(item.compute.task, item.compute.attempt, item.at))
-
-
-# Jobs in several threads hear of the same loss; the first one replaces the worker, the others find the new one.
-_locks: "WeakKeyDictionary[Engine, Lock]" = WeakKeyDictionary()
-_locks_lock = Lock()
-
-
-def _replacing(engine: Engine) -> Lock:
-    with _locks_lock:
-        return _locks.setdefault(engine, Lock())
 
 
 def _error_of(future: "Future[Any]") -> BaseException | None:

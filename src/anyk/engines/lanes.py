@@ -11,19 +11,18 @@ import socket
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future
-from functools import lru_cache
-from types import FunctionType
 from typing import Any, Literal, Protocol, TypeVar
 
 import numpy as np
 
-from anyk.engines import memory, work
-from anyk.engines.base import Array, Ref, WorkerLost
-from anyk.engines.channel import Channel, Frame, Op, pack, unpack
+from anyk.engines import memory
+from anyk.engines.base import Array, WorkerLost
+from anyk.engines.channel import Channel, Frame, Op, pack
 from anyk.engines.ledger import Ledger
 from anyk.engines.loop import Loop
 from anyk.engines.memory import Descriptor
-from anyk.errors import AnykError, InputError
+from anyk.engines.requests import request, settle
+from anyk.errors import InputError
 from anyk.faults.base import Fate
 
 T = TypeVar("T")
@@ -121,25 +120,7 @@ class ProcessLane:
         Raises:
             InputError: ``fn`` or an argument cannot travel.
         """
-        if getattr(fn, "__module__", None) == "__main__":
-            raise InputError(
-                f"`submit({_name(fn)})`: a worker cannot import {_name(fn)} from a script's `__main__`. Move it into a "
-                "module."
-            )
-        message = fn, args, out
-        if self._fate is not None and (fate := self._fate()) != Fate():
-            message = work.suffer, (fate, fn, *args), out
-        try:
-            # other callables may change between two calls
-            is_plain = type(fn) is FunctionType and message[0] is fn and all(type(each) is Ref for each in args)
-            return self._post(_request(fn, args, out) if is_plain else pack(Op.RUN, 0, message))
-        except AnykError:
-            raise
-        except Exception as error:  # whatever pickling the caller's objects raises
-            raise InputError(
-                f"`submit({_name(fn)}, …)` cannot be sent to a worker: {error}. The function must be importable by "
-                "name, and the arguments picklable."
-            ) from error
+        return self._post(request(fn, args, out, self._fate))
 
     def fetch(self, key: str, /) -> Future[Array]:
         """Bring a stored block to the master: the worker's own memory where that is shared, else a copy."""
@@ -294,28 +275,3 @@ class ProcessLane:
         self.channel.close()
         if self._handle is not None:
             self._handle.close()
-
-
-def settle(future: Future[Any], answer: Frame) -> None:
-    """Resolve a future with what a worker answered."""
-    try:
-        message = unpack(answer)
-    except Exception as error:
-        future.set_exception(InputError(f"an answer cannot be loaded on the master: {error!r}"))
-        return
-    if answer.op is Op.DONE:
-        future.set_result(message)
-        return
-    raised, where = message
-    raised.add_note(where)
-    future.set_exception(raised)
-
-
-@lru_cache(maxsize=4096)
-def _request(fn: Callable[..., Any], args: tuple[Ref, ...], out: str | None) -> Frame:
-    """The message for work on stored blocks alone: the same for every product of a matrix that stays on the workers."""
-    return pack(Op.RUN, 0, (fn, args, out))
-
-
-def _name(fn: Callable[..., Any]) -> str:
-    return getattr(fn, "__qualname__", repr(fn))
