@@ -6,17 +6,20 @@ from anyk.verbs.locate import locate
 from anyk.verbs.matmul import matmul
 from anyk.verbs.place import CodedMatrix, Transposed, place
 from anyk.verbs.product import Product, Stretch
+from anyk.verbs.stored import StoredProduct, matmul_stored
 from anyk.verbs.stream import stream
 
 __all__ = [
     "CodedMatrix",
     "Product",
+    "StoredProduct",
     "Stretch",
     "Transposed",
     "decode",
     "discover",
     "locate",
     "matmul",
+    "matmul_stored",
     "place",
     "stream",
 ]
