@@ -98,7 +98,7 @@ def _ray(task: Task) -> Iterator[Rival]:
         _temp_dir=place,
     )
     try:
-        remote, who = ray.remote(block_product), ray.remote(os.getpid)
+        remote, who = ray.remote(block_product), ray.remote(_process)
 
         def answers(pairs: list[Any], extra: float) -> Any:
             return ray.get([remote.remote(*pair, extra) for pair in pairs])
@@ -108,6 +108,10 @@ def _ray(task: Task) -> Iterator[Rival]:
     finally:
         ray.shutdown()
         shutil.rmtree(place, ignore_errors=True)
+
+
+def _process() -> int:
+    return os.getpid()
 
 
 Opened = Callable[[Task], AbstractContextManager[Rival]]
