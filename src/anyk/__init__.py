@@ -13,7 +13,18 @@ from anyk.errors import AnykError, ClusterError, CodeError, InputError, Precisio
 from anyk.job import deadline, everyone, first_threshold, until
 from anyk.partition import Partition
 from anyk.screening import Located
-from anyk.verbs import CodedMatrix, Product, decode, discover, locate, matmul, matmul_stored, place, stream
+from anyk.verbs import (
+    CodedMatrix,
+    Product,
+    amatmul,
+    decode,
+    discover,
+    locate,
+    matmul,
+    matmul_stored,
+    place,
+    stream,
+)
 
 __all__ = [
     "AnykError",
@@ -27,6 +38,7 @@ __all__ = [
     "PrecisionError",
     "PrecisionWarning",
     "Product",
+    "amatmul",
     "codes",
     "deadline",
     "decode",

@@ -18,6 +18,7 @@ from typing import Any, Protocol
 
 from anyk.engines import base
 from anyk.engines.base import Cancelled, Clock, Engine, Lane, WorkerLost
+from anyk.engines.interrupt import Interrupt
 from anyk.engines.replacement import Replacements
 from anyk.job.machine import Job
 from anyk.job.messages import (
@@ -115,6 +116,8 @@ def drive_stepwise(
     """
     loop = _Loop(job, engine, work, watch)
     unsubscribe = engine.subscribe(loop.inbox.put)
+    if isinstance(watch, Interrupt):
+        watch.attach(loop.inbox.put)
     try:
         return (yield from loop.run())
     finally:
@@ -255,6 +258,8 @@ class _Loop:
                 return self._bury(rank, epoch, cause)
             case base.Joined(rank=rank, epoch=epoch) if self._workers.joined(rank, epoch):
                 return [Joined(rank, self._clock.now())]
+            case BaseException():
+                raise item
         return []
 
     def _answered(self, answer: _Answer) -> list[Event]:

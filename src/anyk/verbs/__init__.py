@@ -1,5 +1,6 @@
 """What users call: one verb per file."""
 
+from anyk.verbs.amatmul import amatmul
 from anyk.verbs.decode import decode
 from anyk.verbs.discover import discover
 from anyk.verbs.locate import locate
@@ -15,6 +16,7 @@ __all__ = [
     "StoredProduct",
     "Stretch",
     "Transposed",
+    "amatmul",
     "decode",
     "discover",
     "locate",
