@@ -23,7 +23,7 @@ def majority(copies: Tensor, active: NDArray[np.bool_]) -> tuple[int, list[int]]
         return int(np.flatnonzero(active)[0]), []
     flat = bits(copies).reshape(len(copies), -1)
     nodes = np.flatnonzero(active).tolist()
-    if len(nodes) == len(copies) and all(torch.equal(flat[0], other) for other in flat[1:]):
+    if len(nodes) == len(copies) and torch.equal(flat[1:], flat[:-1]):  # the usual case
         return 0, []
     groups: list[list[int]] = []
     while nodes:
@@ -33,6 +33,23 @@ def majority(copies: Tensor, active: NDArray[np.bool_]) -> tuple[int, list[int]]
         nodes = [node for node, equal in zip(others, same, strict=True) if not equal]
     commonest = max(groups, key=len)
     return commonest[0], sorted(set(range(len(copies))) - set(commonest))
+
+
+def middle(copies: Tensor, active: NDArray[np.bool_]) -> int:
+    """Whose copy is nearest to what lies in the middle of all of them, number by number.
+
+    Args:
+        copies: shape (P, …).
+        active: nodes that count, shape (P,); as long as most of them are right, so is the one named.
+
+    >>> middle(torch.tensor([[9.0], [1.0], [1.1]]), np.array([True, True, True]))
+    2
+    """
+    nodes = np.flatnonzero(active).tolist()
+    flat = copies[nodes].detach().double().flatten(1)
+    flat = torch.where(flat.isfinite(), flat, torch.full_like(flat, torch.finfo(torch.float64).max / 4))
+    distances = (flat - flat.median(dim=0).values).abs().amax(dim=1)
+    return int(nodes[int(distances.argmin())])
 
 
 def bits(copies: Tensor) -> Tensor:

@@ -1,6 +1,7 @@
 """A training code is a value: who stores which mixture of a weight matrix, and the codes of its two products."""
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Literal
 
 import numpy as np
@@ -28,7 +29,7 @@ class Stage:
     inputs: Table
     members: tuple[tuple[int, ...], ...]
 
-    @property
+    @cached_property
     def sums(self) -> bool:
         """Answers are sums of several nodes' results."""
         return any(len(nodes) > 1 for nodes in self.members)
