@@ -211,7 +211,7 @@ class _EveryNode(torch.autograd.Function):
         program, height = layer.program, coded.shape[1] * layer.code.rows
         copies = program.collective.strike("activation", copies, program.name)
         blocks = coded.detach()
-        padded = functional.pad(copies, (0, coded.shape[2] * layer.code.inner - layer.in_features))
+        padded = _padded(copies, coded.shape[2] * layer.code.inner)
         done = program.product("forward", padded, blocks, [blocks, *layer.momentum], layer.products)
         product = done.decoded[..., : layer.out_features] if height != layer.out_features else done.decoded
         ctx.layer, ctx.blocks, ctx.copies, ctx.encoded, ctx.bias = (
@@ -228,7 +228,7 @@ class _EveryNode(torch.autograd.Function):
         layer, program = ctx.layer, ctx.layer.program
         code, (_, height, _) = layer.code, ctx.blocks.shape
         grad = program.collective.strike("hadamard", grad, program.name)
-        deltas = functional.pad(grad, (0, height * code.rows - layer.out_features))
+        deltas = _padded(grad, height * code.rows)
         back, row = None, None
         if ctx.needs_input_grad[0]:
             done = program.product("backward", deltas, ctx.blocks, [ctx.blocks, *layer.momentum], layer.products)
@@ -288,3 +288,8 @@ class _Agreed(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None]:
         return grad.expand(ctx.count, *grad.shape), None
+
+
+def _padded(copies: Tensor, size: int) -> Tensor:
+    """With zeros behind the features, where there are fewer than ``size``; padding by none would copy them."""
+    return functional.pad(copies, (0, size - copies.shape[-1])) if copies.shape[-1] < size else copies

@@ -186,12 +186,13 @@ class Program:
         """Fingerprints of the tasks' answers, shape (T, B, w), and what they say."""
         rng, noise = self.collective.random(), self.noise(answers.dtype)
         least = min(_MOST_COLUMNS, max(_LEAST_COLUMNS, -(-_LEAST_WORDS // answers.shape[1])))
-        known = _fingerprints(answers, least, rng).cpu().numpy()[tasks]
+        answers = answers if len(tasks) == len(answers) else answers[tasks]
+        known = _fingerprints(answers, least, rng).cpu().numpy()
         if checks_of(code, tuple(tasks), _dtype(answers)).agree(known, noise):
             return (), True, ""
         count = columns_for(len(tasks) - code.recovery_threshold - 1)
         if count > least:
-            known = _fingerprints(answers, count, rng).cpu().numpy()[tasks]
+            known = _fingerprints(answers, count, rng).cpu().numpy()
         found = locate(code, dict(zip(tasks, known, strict=True)), self.model, rng, noise=noise)
         return found.wrong, found.found, found.reason
 
