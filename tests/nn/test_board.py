@@ -140,7 +140,8 @@ def test_ranks_read_the_same_pieces_however_late_they_look(board: Board) -> None
 
     def work(rank: int) -> None:
         for number in range(50):
-            pieces, who = seats[rank].exchange(np.array([rank, number], np.uint8), 4)
+            pieces = np.zeros((4, 2), np.uint8)
+            who = seats[rank].exchange(np.array([rank, number], np.uint8), pieces, 4)
             seen[rank, number] = pieces.tolist(), who.tolist()
 
     threads = [threading.Thread(target=work, args=(rank,)) for rank in range(4)]
@@ -161,7 +162,7 @@ def test_a_rank_that_was_left_out_is_told(board: Board) -> None:
     board.status[2] = BEHIND
 
     with pytest.raises(LeftOut):
-        seat.exchange(np.zeros(3, np.uint8), 4)
+        seat.exchange(np.zeros(3, np.uint8), np.zeros((4, 3), np.uint8), 4)
 
 
 def test_a_rank_whose_slots_were_overwritten_is_told(board: Board) -> None:
@@ -171,11 +172,11 @@ def test_a_rank_whose_slots_were_overwritten_is_told(board: Board) -> None:
     board.tags[0, 0] = 4
 
     with pytest.raises(LeftOut):
-        seat.exchange(np.zeros(3, np.uint8), 4)
+        seat.exchange(np.zeros(3, np.uint8), np.zeros((4, 3), np.uint8), 4)
 
 
 def test_who_waits_when_the_run_ends_is_told(board: Board) -> None:
     board.end()
 
     with pytest.raises(ClusterError, match="ended"):
-        Seat(board, 1).exchange(np.zeros(3, np.uint8), 4)
+        Seat(board, 1).exchange(np.zeros(3, np.uint8), np.zeros((4, 3), np.uint8), 4)

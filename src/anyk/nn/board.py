@@ -13,12 +13,13 @@ import os
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from anyk.errors import ClusterError, LeftOut
+
+Bytes = NDArray[np.uint8]
 
 #: What a rank is: not there, one of them, left out for being too slow, waiting to be admitted, dead.
 ABSENT, ACTIVE, BEHIND, JOINING, DEAD = range(5)
@@ -110,16 +111,17 @@ class Seat:
         self.admitted: list[int] = []
         self._parent = os.getppid()
 
-    def exchange(self, piece: NDArray[np.uint8], needed: int, boundary: bool = False) -> tuple[Any, NDArray[np.bool_]]:
+    def exchange(self, piece: Bytes, into: Bytes, needed: int, boundary: bool = False) -> NDArray[np.bool_]:
         """One round: pin a piece, wait for the verdict, read what counts.
 
         Args:
-            piece: bytes, at most C.
+            piece: at most C bytes.
+            into: all pieces, shape (P, bytes); those that do not count are left as they are.
             needed: so many pieces are enough.
             boundary: ranks that wait may be admitted with this round.
 
         Returns:
-            All pieces as bytes, shape (P, bytes), zeros where none counts; and whose count, shape (P,).
+            Whose piece counts, shape (P,).
 
         Raises:
             LeftOut: this rank was too slow.
@@ -136,12 +138,11 @@ class Seat:
         self.wait_for(number)
         counted = board.counted[slot].astype(bool)
         self.admitted = np.flatnonzero(board.admitted[slot]).tolist()
-        pieces = np.zeros((board.layout.ranks, piece.size), np.uint8)
         for rank in np.flatnonzero(counted).tolist():
-            pieces[rank] = board.pieces[slot, rank, : piece.size]
+            into[rank] = board.pieces[slot, rank, : piece.size]
         if (board.tags[slot][counted] != number).any() or board.status[self.rank] != ACTIVE:
             raise LeftOut(f"rank {self.rank} fell behind at round {number} of {int(board.closed[0])}.")
-        return pieces, counted
+        return counted
 
     def wait_for(self, number: int) -> None:
         """Until a round is closed.
@@ -184,13 +185,13 @@ class Sequencer:
     Args:
         board: the memory.
         grace: once enough pieces are there, the others are waited for this part of the time it took, again.
-        patience_seconds: a rank is waited for so long, or for five times what a round usually takes, where there is not
+        patience_seconds: a rank is waited for so long, or for ten times what a round usually takes, where there is not
             enough without it, or where it is a whole board behind; then it is left out.
         start_seconds: the first round is waited for so long by all.
     """
 
     def __init__(
-        self, board: Board, *, grace: float = 0.5, patience_seconds: float = 0.5, start_seconds: float = 120.0
+        self, board: Board, *, grace: float = 0.5, patience_seconds: float = 1.0, start_seconds: float = 120.0
     ) -> None:
         self.board, self._grace, self._least, self._start = board, grace, patience_seconds, start_seconds
         self._first: float | None = None
@@ -224,7 +225,7 @@ class Sequencer:
         board = self.board
         if number == 0:
             return now >= self._first + self._start
-        patience = max(self._least, 5 * self._usual)
+        patience = max(self._least, 10 * self._usual)
         if arrived.sum() < board.needed[arrived].max():
             if now < self._first + patience:
                 return False

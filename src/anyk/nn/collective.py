@@ -44,13 +44,13 @@ class Collective(Protocol):
         """Fresh random numbers, the same at every node."""
         ...
 
-    def refresh(self, copies: Tensor, nodes: list[int], source: int) -> Tensor:
+    def refresh(self, copies: Tensor, nodes: list[int], sources: list[int]) -> Tensor:
         """Give some nodes the copy of another one.
 
         Args:
             copies: of the nodes here, shape (L, …); left as they are.
             nodes: who gets it.
-            source: whose copy.
+            sources: whose copy; the first of them that can be had.
 
         Returns:
             The copies as they are then.
@@ -123,13 +123,13 @@ class VirtualNodes:
         self._draws += 1
         return np.random.default_rng([self.seed, self._draws])
 
-    def refresh(self, copies: Tensor, nodes: list[int], source: int) -> Tensor:
+    def refresh(self, copies: Tensor, nodes: list[int], sources: list[int]) -> Tensor:
         """Copy within this process."""
         if not nodes:
             return copies
         with torch.no_grad():
             copies = copies.clone(memory_format=torch.contiguous_format)
-            copies[nodes] = copies[source].clone()
+            copies[nodes] = copies[sources[0]].clone()
         return copies
 
     @property
@@ -148,7 +148,7 @@ class VirtualNodes:
         """The majority's copy to everybody."""
         source, others = majority(copies, self.health.active)
         self.health.note("refreshed", others, place)
-        return self.refresh(copies, others, source)
+        return self.refresh(copies, others, [source])
 
     def reveal(self, copies: Tensor) -> int:
         """The majority's lowest node."""

@@ -185,8 +185,8 @@ class Inventory:
             Uncorrectable: more wrong blocks than can be located.
         """
         wrong: set[int] = set()
-        for program, stored in self._coded():
-            wrong.update(program.mend([stored]))
+        for layer in self.layers.values():
+            wrong.update(layer.program.mend(layer.state))
         now = self.state(0)
         with torch.no_grad():
             for key, tensor in now.tensors.items():
@@ -250,10 +250,10 @@ class Inventory:
             if state.kinds[key] == "coded":
                 self._programs[key.split("/", 1)[1]].rebuild(tensor, nodes, others)
             elif state.kinds[key] == "replicated":
-                tensor.copy_(self.collective.refresh(tensor, nodes, others[0]))
+                tensor.copy_(self.collective.refresh(tensor, nodes, others))
             else:
                 copies = tensor.expand(len(self.collective.here), *tensor.shape)
-                tensor.copy_(self.collective.refresh(copies, nodes, others[0])[0])
+                tensor.copy_(self.collective.refresh(copies, nodes, others)[0])
         self.collective.health.note("regenerated", nodes, "all that is stored")
 
     def _told(self, text: str, nodes: Sequence[int]) -> tuple[str, list[int]]:
@@ -288,8 +288,8 @@ class Inventory:
                 torch.set_rng_state(state)
 
     def drift(self) -> float:
-        """The largest `anyk.nn.drift.drift` of what is stored with a code."""
-        return max(drift(program, stored) for program, stored in self._coded())
+        """The largest `anyk.nn.drift.drift` of the weights; what velocities carry with them fades."""
+        return max(drift(layer.program, layer.coded.detach()) for layer in self.layers.values())
 
     def reencode(self) -> None:
         """Decode what is stored with a code from all nodes that are asked, and encode it again."""

@@ -12,8 +12,8 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 from torch import Tensor
 
-from anyk.errors import ClusterError, InputError
-from anyk.nn.agreement import bits, majority
+from anyk.errors import ClusterError, InputError, Uncorrectable
+from anyk.nn.agreement import bits, majority, middle
 from anyk.nn.board import Board, Layout, Seat
 from anyk.nn.health import Health
 from anyk.nn.soft_errors import SoftErrors
@@ -91,24 +91,29 @@ class ProcessGroup:
         self._draws += 1
         return np.random.default_rng([self.seed, self._draws])
 
-    def refresh(self, copies: Tensor, nodes: list[int], source: int) -> Tensor:
-        """Everybody shows its copy; whoever needs it takes the source's."""
+    def refresh(self, copies: Tensor, nodes: list[int], sources: list[int]) -> Tensor:
+        """Everybody shows its copy; whoever needs it takes the first source's that is there."""
         if not nodes:
             return copies
         shown, came = self._gathered(copies.detach().contiguous(), self.nodes, False)
-        if self.rank not in nodes:
-            return copies
-        if not came[source]:
-            raise ClusterError(f"rank {self.rank}: rank {source}, whose copy is needed, is gone.")
-        return shown[source][None].clone()
+        there = [node for node in sources if came[node]]
+        if not there:
+            raise Uncorrectable(f"ranks {sources}, one of whose copies is needed, are gone.")
+        return shown[there[0]][None].clone() if self.rank in nodes else copies
 
     def agree(self, copies: Tensor, place: str) -> Tensor:
         """The majority's copy to everybody; digests are compared, and copies travel only where they differ."""
         digests, came = self._gathered(_digest(copies), self.nodes, False)
-        source, others = majority(digests, came & self.health.active)
+        asked = came & self.health.active
+        source, others = majority(digests, asked)
+        if 2 * len(others) >= self.nodes:  # rounded differently here and there: whoever is nearest to all of them
+            shown, came = self._gathered(copies.detach().contiguous(), self.nodes, False)
+            source = middle(shown, came & asked)
+            others = [node for node in range(self.nodes) if node != source]
         others = [node for node in others if came[node]]
         self.health.note("refreshed", others, place)
-        return self.refresh(copies, others, source)
+        held = [node for node in range(self.nodes) if node not in others]
+        return self.refresh(copies, others, [source, *held])
 
     def reveal(self, copies: Tensor) -> int:
         """There is one copy here."""
@@ -151,15 +156,14 @@ class ProcessGroup:
             gathered = torch.empty(self.nodes, *pieces.shape[1:], dtype=pieces.dtype, device=pieces.device)
             dist.all_gather_into_tensor(gathered, pieces.contiguous(), group=self._group)
             return gathered, np.ones(self.nodes, dtype=bool)
+        # torch's memory is aligned alike in all ranks, and so is the rounding of what they compute from it
+        gathered = torch.zeros(self.nodes, *pieces.shape[1:], dtype=pieces.dtype)
         plain = bits(pieces).cpu().numpy().reshape(-1).view(np.uint8)
-        size, chunk = plain.size, self._seat.board.layout.capacity
-        came, parts = np.ones(self.nodes, dtype=bool), []
-        for start in range(0, max(1, size), chunk):
-            part, counted = self._seat.exchange(plain[start : start + chunk], needed, boundary)
-            parts.append(part)
-            came &= counted
-        whole = np.concatenate(parts, axis=1) if len(parts) > 1 else parts[0]
-        gathered = torch.from_numpy(whole).view(pieces.dtype).reshape(self.nodes, *pieces.shape[1:])
+        into = bits(gathered).numpy().reshape(self.nodes, -1).view(np.uint8)
+        came, chunk = np.ones(self.nodes, dtype=bool), self._seat.board.layout.capacity
+        for start in range(0, max(1, plain.size), chunk):
+            part = slice(start, start + chunk)
+            came &= self._seat.exchange(plain[part], into[:, part], needed, boundary)
         return gathered.to(pieces.device), came
 
 

@@ -70,6 +70,8 @@ class Program:
     def __init__(self, code: TrainingCode, collective: Collective, model: Model, name: str) -> None:
         self.code, self.collective, self.model, self.name = code, collective, model, name
         self.updates = 0
+        #: Norm of the latest gradient at each node here as long as nothing in it cancels, shape (L,).
+        self.changes: Tensor | None = None
         self._known: dict[object, Tensor] = {}
 
     @cached_property
@@ -117,8 +119,7 @@ class Program:
             self.mend(state)
         collective.health.screened(verdict.nodes, place, self.needed)
         if verdict.nodes:
-            source = self._trusted(stage, verdict.nodes)
-            copies = collective.refresh(copies, verdict.nodes, source)
+            copies = collective.refresh(copies, verdict.nodes, self._trusted(stage, verdict))
             encoded = self._encoded_again(encoded, copies, stage, verdict.nodes)
             self.mend(state)
         decoded = self._decoded(stage, verdict.answers, verdict.tasks).to(copies.dtype)
@@ -150,11 +151,10 @@ class Program:
         encoded[places] = again[places]
         return encoded
 
-    def _trusted(self, stage: Stage, wrong: list[int]) -> int:
-        """A node whose answer was right and says something of its input."""
-        asked = (stage.inputs != 0).any(axis=0) & self.collective.health.active
-        asked[wrong] = False
-        return int(np.flatnonzero(asked)[0])
+    def _trusted(self, stage: Stage, verdict: "_Verdict") -> list[int]:
+        """Nodes whose answers were right and say something of their inputs."""
+        asked = (stage.inputs != 0).any(axis=0)
+        return [node for task in verdict.tasks for node in stage.members[task] if asked[node]]
 
     @property
     def needed(self) -> int:
@@ -218,7 +218,9 @@ class Program:
         """Check everything stored with the code and rebuild what is wrong.
 
         Args:
-            state: tensors of shape (L, h, w), each of them one codeword over the nodes; changed in place.
+            state: tensors of shape (L, h, w), each of them one codeword over the nodes; changed in place. The first
+                one is W; the others are sums of gradients, which may cancel: their rounding is judged by what they were
+                made of.
 
         Returns:
             Nodes whose blocks were rebuilt.
@@ -227,11 +229,11 @@ class Program:
             Uncorrectable: more wrong blocks than can be located.
         """
         mended: set[int] = set()
-        for stored in state:
-            mended |= set(self._mended(stored))
+        for place, stored in enumerate(state):
+            mended |= set(self._mended(stored, self.changes if place else None))
         return sorted(mended)
 
-    def _mended(self, stored: Tensor) -> list[int]:
+    def _mended(self, stored: Tensor, made_of: Tensor | None) -> list[int]:
         code, collective = self.storage, self.collective
         if code.workers == code.recovery_threshold:
             return []
@@ -240,10 +242,16 @@ class Program:
         count = max(_LEAST_COLUMNS, columns_for(len(tasks) - code.recovery_threshold - 1))
         columns = torch.from_numpy(draw_columns(stored.shape[2], count, rng)).to(_exact(stored[:0]))
         with torch.no_grad():
-            prints, came = collective.gather(torch.matmul(_exact(stored), columns), self.code.nodes)
+            prints = torch.matmul(_exact(stored), columns)
+            sizes = torch.zeros_like(prints[:, 0, 0]) if made_of is None else made_of.to(prints)
+            told = torch.cat([prints, sizes[:, None, None].expand(-1, 1, count)], dim=1)
+            everybodys, came = collective.gather(told, self.code.nodes)
         tasks = [task for task in tasks if came[task]]
-        known = prints.cpu().numpy()
-        found = locate(code, {task: known[task] for task in tasks}, self.model, rng, noise=self.noise(stored.dtype))
+        known = everybodys.cpu().numpy()
+        size = float(np.median(np.nan_to_num(known[tasks, -1, 0] / code.answer_sizes[tasks], nan=np.inf)))
+        usual = size / np.sqrt(stored[0].numel()) * float(columns.square().sum(dim=0).mean().sqrt())
+        answers, noise = {task: known[task, :-1] for task in tasks}, self.noise(stored.dtype)
+        found = locate(code, answers, self.model, rng, noise=noise, usual=usual)
         if not found.found:
             raise Uncorrectable(f"{self.name} stored blocks: {found.reason}.")
         healthy = [task for task in tasks if task not in found.wrong]
