@@ -287,6 +287,55 @@ def test_an_evaluation_that_rolls_back_makes_its_steps_come_again(tmp_path: Path
     assert same(guard.export(), without_guard(8))
 
 
+def regression(directory: Path, dtype: torch.dtype, signal: float, steps: int, lr: float) -> tuple[Guard, nn.Linear]:
+    """A line fitted to all samples at once, on nodes without errors and by plain torch."""
+    torch.manual_seed(0)
+    x, noise = torch.randn(256, 8, dtype=dtype), torch.randn(256, 4, dtype=dtype)
+    y = signal * x @ torch.randn(8, 4, dtype=dtype) + noise
+    plain = nn.Linear(8, 4, dtype=dtype)
+    model = protect(plain, CODE, VirtualNodes(NODES))
+    optimizer = CodedSGD(model.parameters(), lr=lr, momentum=0.5)
+    guard = Guard(model, optimizer, directory, every=1000)
+
+    def train(model: nn.Module, optimizer: torch.optim.Optimizer) -> None:
+        optimizer.zero_grad()
+        (model(x) - y).square().mean().backward()
+        optimizer.step()
+
+    for step in guard.steps(steps):
+        with step:
+            train(model, optimizer)
+    ordinary = torch.optim.SGD(plain.parameters(), lr=lr, momentum=0.5)
+    for _ in range(steps):
+        train(plain, ordinary)
+    return guard, plain
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_gradients_that_cancel_once_training_has_converged_are_not_errors(tmp_path: Path, dtype: torch.dtype) -> None:
+    guard, _ = regression(tmp_path, dtype, signal=1.0, steps=200, lr=0.3)
+    velocity = guard.module.layers[0].momentum[0]
+    assert velocity.abs().max() < 100 * torch.finfo(dtype).eps  # nothing but rounding is left of it
+    report = guard.report()
+    assert (report.rollbacks, report.located, report.regenerated) == (0, 0, 0)
+
+    velocity[3, 1, 1] += 1e-3
+    guard.checkpoint()
+    assert guard.report().regenerated == 1
+    assert velocity.abs().max() < 100 * torch.finfo(dtype).eps
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_rounding_that_piles_up_step_after_step_is_not_taken_for_errors(tmp_path: Path, dtype: torch.dtype) -> None:
+    guard, plain = regression(tmp_path, dtype, signal=0.0, steps=150, lr=1.0)
+    report, weights = guard.report(), guard.export()
+
+    assert report.rollbacks == 0
+    assert report.reencoded >= 1
+    assert report.located <= report.reencoded
+    assert distance(weights, plain.state_dict()) < 1000 * torch.finfo(dtype).eps
+
+
 # --- drift ------------------------------------------------------------------------------------------------------------
 
 

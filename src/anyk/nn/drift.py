@@ -1,7 +1,8 @@
 """How far rounding has carried stored blocks away from their code.
 
 Every node rounds its own updates, so after T of them the blocks are a codeword up to about 0.15 sqrt(T) machine
-epsilons. Screening expects that (`Program.noise`); what grew faster would look like wrong nodes one day.
+epsilons. Screening expects that (`Program.noise`). Where large gradients cancel step after step (a whole data set in
+each batch, trained to the end) the same rounding is added every time and grows with T, until right nodes look wrong.
 """
 
 import numpy as np

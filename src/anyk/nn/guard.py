@@ -190,11 +190,14 @@ class Guard:
                 self._join(str(problem))
 
     def _attempted(self) -> Iterator[Step]:
-        began, step = self._clock(), Step(self, self._step)
+        began, step, located = self._clock(), Step(self, self._step), self._health.counts["located"]
         self._executed += 1
         self._broken_off = True
         yield step
         step._finish()
+        suspicious = step.done and self._health.counts["located"] != located
+        if suspicious and self._inventory.drift() > _DRIFT and self._verified():  # was it an error, or only drift?
+            self._reencode_if_due()
         self._interval.step_took(self._clock() - began)
 
     def checkpoint(self) -> bool:
@@ -215,11 +218,7 @@ class Guard:
             return False
         if self._saved == self._step and self._files.good:
             return True
-        self._drift = self._inventory.drift()
-        if self._drift > _DRIFT or self._inventory.updates() >= _UPDATES:
-            self._inventory.reencode()
-            self._reencoded += 1
-            self._history.append(f"step {self._step}: encoded again, drift {self._drift:.2g}")
+        self._reencode_if_due()
         self._save()
         self._interval.save_took(self._clock() - began)
         return True
@@ -327,6 +326,14 @@ class Guard:
                 failed = str(problem)
         self._roll_back(f"verification: {failed}")
         return False
+
+    def _reencode_if_due(self) -> None:
+        """What is stored was verified just now."""
+        self._drift = self._inventory.drift()
+        if self._drift > _DRIFT or self._inventory.updates() >= _UPDATES:
+            self._inventory.reencode()
+            self._reencoded += 1
+            self._history.append(f"step {self._step}: encoded again, drift {self._drift:.2g}")
 
     def _save(self) -> None:
         with self._timed("save"):

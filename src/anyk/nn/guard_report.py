@@ -17,8 +17,8 @@ class GuardReport:
         regenerated: stored blocks rebuilt.
         refreshed: replicated numbers replaced by the majority's.
         reencoded: how often everything stored was encoded again because of drift.
-        drift: at the last checkpoint: distance of the stored blocks from their code, as a multiple of the rounding that
-            screening expects.
+        drift: distance of the stored blocks from their code, as a multiple of the rounding that screening expects;
+            measured the last time they were verified and saved or encoded again.
         interval: steps between checkpoints, at present.
         verify_seconds: spent in verification.
         save_seconds: spent in writing checkpoints.

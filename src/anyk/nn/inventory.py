@@ -147,7 +147,8 @@ class Inventory:
 
     def forget(self) -> None:
         """No gradients, no factors of them, nobody to be refreshed."""
-        self.module.zero_grad()
+        for param in self.module.parameters():
+            param.grad = None
         for layer in self.layers.values():
             layer.factors.clear()
         self.collective.health.caught.clear()
