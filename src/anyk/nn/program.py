@@ -244,7 +244,7 @@ class Program:
         with torch.no_grad():
             prints = torch.matmul(_exact(stored), columns)
             sizes = torch.zeros_like(prints[:, 0, 0]) if made_of is None else made_of.to(prints)
-            told = torch.cat([prints, sizes[:, None, None].expand(-1, 1, count)], dim=1)
+            told = torch.cat([prints, sizes[:, None, None].expand(-1, 1, columns.shape[1])], dim=1)
             everybodys, came = collective.gather(told, self.code.nodes)
         tasks = [task for task in tasks if came[task]]
         known = everybodys.cpu().numpy()
