@@ -11,6 +11,7 @@ import pytest
 pytest.importorskip("torch")
 
 from anyk.nn import STRATEGIES
+from anyk.nn.record import Moment
 from anyk.nn.soft_errors import SoftErrors
 
 SMALL = ("--hidden", 12, "--batch", 16, "--lr", 0.5, "--checkpoint-every", 10)
@@ -112,6 +113,12 @@ def test_an_output_that_cannot_be_is_told_before_any_work(run, data, tmp_path):
 
     assert done.exit_code == 2
     assert "cannot be a directory" in done.stderr
+
+
+def test_the_bar_says_how_far_it_is_and_what_went_wrong():
+    line = import_module("anyk.cli.train").told(Moment(7, 90, 0.5, None, 2, {"injected": 1200, "located": 30}))
+
+    assert line == "7 of 90, loss 0.5, 1,200 errors: 30 found, 0 blocks rebuilt, 2 roll-backs"
 
 
 def test_without_torch_it_says_what_to_install(run, monkeypatch):

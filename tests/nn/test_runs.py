@@ -148,8 +148,10 @@ def test_a_run_and_its_weights_are_written(small, tmp_path):
     assert written["accuracy"] == trained.run.accuracy
     assert len(written["losses"]) == 3
     assert sorted(path.name for path in tmp_path.iterdir()) == ["model.safetensors", "run.json"]
+    with pytest.raises(InputError, match="cannot be made"):
+        trained.save(tmp_path / "run.json")
     with pytest.raises(InputError, match="was not written"):
-        trained.save(tmp_path / "nowhere")
+        trained.run.save(tmp_path / "nowhere/run.json")
 
 
 def test_updates_are_watched(small):

@@ -1,6 +1,7 @@
 """``anyk train``: a network trained on nodes that give wrong numbers, with a bar while it goes on."""
 
 import json
+import os
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -113,14 +114,15 @@ def train(output: str | None, tensorboard: str | None, is_json: bool, quiet: boo
         from anyk.nn.runs import Configuration
         from anyk.nn.tensorboard import Scalars
     configuration = Configuration(**asked)
-    place = None if output is None else _made(output)
+    if output is not None:
+        _ensure_directory(output)
     with ExitStack() as stack:
         watchers = [stack.enter_context(_Bar(quiet)).see]
         if tensorboard is not None:
             watchers.append(stack.enter_context(Scalars(tensorboard)).see)
         trained = training.train(configuration, watch=lambda moment: [see(moment) for see in watchers])
-    if place is not None:
-        trained.save(place)
+    if output is not None:
+        trained.save(output)
     if is_json:
         click.echo(json.dumps({**trained.run.summary(), "output": output}, indent=2))
     elif not quiet:
@@ -140,13 +142,18 @@ def needs_torch() -> Iterator[None]:
         ) from problem
 
 
-def _made(output: str) -> Path:
-    """The directory, there and empty of nothing but what is replaced, before any work is done."""
-    try:
-        Path(output).mkdir(parents=True, exist_ok=True)
-    except OSError as problem:
-        raise InputError(f"`{output}` cannot be a directory: {problem.strerror}. Choose another place.") from problem
-    return Path(output)
+def _ensure_directory(output: str) -> None:
+    """Find out before a long computation that there can be such a directory.
+
+    Raises:
+        InputError: something else has the name, or no right to write there.
+    """
+    path = Path(output).absolute()
+    nearest = next(place for place in (path, *path.parents) if place.exists())
+    if not nearest.is_dir():
+        raise InputError(f"`--output {output}` cannot be a directory: {nearest} is a file. Choose another place.")
+    if not os.access(nearest, os.W_OK):
+        raise InputError(f"`--output {output}`: no permission to write in {nearest}. Choose another place.")
 
 
 class _Bar:

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from anyk.errors import Uncorrectable
+from anyk.errors import InputError, Uncorrectable
 from anyk.nn.collective import VirtualNodes
 from anyk.nn.data import Data, load
 from anyk.nn.guard import Guard
@@ -41,14 +41,22 @@ class Trained:
     run: Run
     weights: dict[str, Tensor]
 
-    def save(self, directory: Path) -> None:
+    def save(self, directory: str | Path) -> None:
         """Write ``run.json`` and ``model.safetensors`` into a directory; old files are replaced whole or not at all.
+
+        Args:
+            directory: made if need be.
 
         Raises:
             InputError: a place that cannot be written to.
         """
-        self.run.save(directory / "run.json")
-        write_whole(directory / "model.safetensors", safetensors.torch.save(self.weights))
+        place = Path(directory)
+        try:
+            place.mkdir(parents=True, exist_ok=True)
+        except OSError as problem:
+            raise InputError(f"`{place}` cannot be made: {problem.strerror}. Choose another place.") from problem
+        self.run.save(place / "run.json")
+        write_whole(place / "model.safetensors", safetensors.torch.save(self.weights))
 
 
 def train(
