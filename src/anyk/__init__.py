@@ -4,8 +4,11 @@ The verbs are `matmul` (encode, multiply on workers, decode from whoever answere
 every answer), `place` (a matrix that stays on the workers), `decode` (the last step alone) and `locate` (who answered
 wrongly?).
 The codes are in `anyk.codes`, the engines that run workers in `anyk.engines`, models of delays and losses in
-`anyk.faults`.
+`anyk.faults`; coded training is in `anyk.nn`, which needs PyTorch.
 """
+
+from importlib import import_module
+from typing import Any
 
 from anyk import codes, engines, errors, faults
 from anyk.code import Code
@@ -55,3 +58,9 @@ __all__ = [
     "stream",
     "until",
 ]
+
+
+def __getattr__(name: str) -> Any:  # a module: `anyk.nn` is imported when it is first used, for it imports torch
+    if name == "nn":
+        return import_module("anyk.nn")
+    raise AttributeError(f"module 'anyk' has no attribute {name!r}")

@@ -24,8 +24,10 @@ from anyk.nn.convolution import CodedConv2d
 from anyk.nn.guard import Guard
 from anyk.nn.guard_report import GuardReport
 from anyk.nn.health import Event, Health
+from anyk.nn.launch import Launched, launch
 from anyk.nn.linear import CodedLinear
 from anyk.nn.optim import CodedSGD
+from anyk.nn.process_group import ProcessGroup
 from anyk.nn.protect import Protected, protect
 from anyk.nn.soft_errors import STEPS, SoftErrors
 
@@ -40,6 +42,8 @@ __all__ = [
     "Guard",
     "GuardReport",
     "Health",
+    "Launched",
+    "ProcessGroup",
     "Protected",
     "SoftErrors",
     "Tolerance",
@@ -47,6 +51,7 @@ __all__ = [
     "VirtualNodes",
     "generalized_polydot",
     "grid",
+    "launch",
     "product_mds",
     "protect",
     "replication",
