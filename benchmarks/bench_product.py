@@ -20,6 +20,7 @@ from anyk.engines import cores
 from anyk.engines.base import Engine
 from anyk.job import first_threshold
 from anyk.probes import Probe
+from anyk.verbs.bands import bands_of
 from anyk.verbs.blocks import encoded
 from anyk.verbs.run import Run, Settings
 from benchmarks.measure import (
@@ -214,11 +215,13 @@ def _memory(size: int, name: str, tiny: bool) -> Row:
         before = peak()
         anyk.matmul(A, B, code, engine=engine, rng=0)
         largest = peak()
-    cut = code.partition
-    shapes = cut.left_block(A.shape), cut.right_block(B.shape), cut.result_block(A.shape)
+    bands = bands_of(A, B, code, first_threshold(), None)
+    cut, band = code.partition, A[bands[0]].shape
+    shapes = cut.left_block(band), cut.right_block(B.shape), cut.result_block((band[0], B.shape[1]))
     return {
         "size": size,
         "code": name,
+        "bands of rows": len(bands),
         "peak MB, all processes": round(largest / 1e6),
         "peak MB, master": round(peak_rss() / 1e6),
         "encoded blocks and answers": round(code.workers * 8 * sum(map(prod, shapes)) / 1e6),
