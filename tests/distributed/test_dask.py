@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from pathlib import Path
@@ -33,6 +34,7 @@ dask = pytest.importorskip("dask")
 
 pytestmark = [
     pytest.mark.cluster,
+    pytest.mark.timeout(300),  # of which a busy machine needs most to start processes
     # Dask's own: sockets and processes that it closes a little later.
     pytest.mark.filterwarnings("ignore::ResourceWarning"),
 ]
@@ -44,14 +46,15 @@ LASTING = ShiftedExponential(shift=1.0, scale=0.1, unit_seconds=0.15)
 @pytest.fixture(scope="module")
 def cluster(tmp_path_factory):
     """Three workers, for all tests that break none."""
-    settings = {"distributed.worker.multiprocessing-method": "forkserver"}
+    place = str(tmp_path_factory.mktemp("dask"))
+    settings = {"distributed.worker.multiprocessing-method": "forkserver", "temporary-directory": place}
     with (
         dask.config.set(settings),
         distributed.LocalCluster(
             n_workers=3,
             threads_per_worker=1,
             dashboard_address="127.0.0.1:0",
-            local_directory=str(tmp_path_factory.mktemp("dask")),
+            local_directory=place,
             silence_logs=50,
         ) as cluster,
     ):
@@ -136,16 +139,18 @@ def test_blocks_lost_with_their_worker_are_placed_again_on_its_successor(own):
     np.testing.assert_allclose(product.value, A @ y)
 
 
-def test_a_worker_that_dies_while_it_is_hired_keeps_nobody_waiting(own):
-    for _ in range(2):
-        everyone_is_back(own)
-        successor = own.respawn(5)
-        killer = threading.Thread(target=kill_newcomers, args=({lane.pid for lane in own.lanes}, 2.0))
+def test_a_worker_that_dies_while_it_is_hired_keeps_nobody_waiting():
+    with anyk.engines.open("dask:2") as engine:
+        # Dask starts no other worker where one dies before it has registered: then none will come.
+        engine.birth_seconds = 10.0
+        successor = engine.respawn(1)
+        killer = threading.Thread(target=kill_newcomers, args=({lane.pid for lane in engine.lanes}, 2.0))
         killer.start()
         answer = successor.submit(abs, -1)
-        assert eventually(answer.done, 30)
+        assert eventually(answer.done, 40)
         killer.join()
-        everyone_is_back(own)
+
+        assert engine.lanes[0].submit(abs, -1).result(timeout=30) == 1
 
 
 def test_nothing_stays_pending_for_ever_on_a_scheduler_whose_worker_died(own):
@@ -158,7 +163,8 @@ def test_nothing_stays_pending_for_ever_on_a_scheduler_whose_worker_died(own):
         assert eventually(lambda: all(state != "no-worker" for state in lanes_known_to(client).values()))
 
 
-def test_a_worker_that_leaves_a_shared_cluster_for_good_is_not_waited_for(tmp_path):
+def test_a_worker_that_leaves_a_shared_cluster_for_good_is_not_waited_for(tmp_path, monkeypatch):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     threads = {"processes": False, "dashboard_address": "127.0.0.1:0", "silence_logs": 50, "local_directory": tmp_path}
     with (
         distributed.LocalCluster(n_workers=3, **threads) as cluster,
@@ -220,15 +226,17 @@ def test_memory_that_a_worker_does_not_have_is_a_failure_with_its_reason(cluster
         assert lane.submit(np.sum, Ref("a")).result(timeout=30) == 3
 
 
-def test_nothing_is_left_behind():
+def test_nothing_is_left_behind(tmp_path, monkeypatch):
     before = children()
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     with anyk.engines.open("dask:2") as engine:
         directory = Path(engine._directory)
         assert directory.is_dir()
         os.kill(engine.lanes[0].pid, signal.SIGKILL)
 
     assert eventually(lambda: children() <= before)
-    assert not directory.exists()
+    # Python's own server of forks has a directory until this process ends.
+    assert [path for path in tmp_path.iterdir() if not path.name.startswith("pymp-")] == []
 
 
 # --- helpers ----------------------------------------------------------------------------------------------------------
@@ -303,15 +311,18 @@ def started(directory):
     file = directory / "scheduler.json"
     place = ["--scheduler-file", str(file), "--no-dashboard"]
     scheduler = dask_command("scheduler", *place, "--host", "127.0.0.1", "--port", "0", cwd=directory)
-    assert eventually(lambda: file.exists() and file.read_text().endswith("}"), 20)
+    if not eventually(lambda: file.exists() and file.read_text().endswith("}"), 60):
+        scheduler.kill()
+        raise AssertionError("Dask's scheduler does not start")
     workers = dask_command("worker", *place, "--nworkers", "2", "--nthreads", "1", cwd=directory)
     address = json.loads(file.read_text())["address"]
     with distributed.Client(address, set_as_default=False) as client:
-        client.wait_for_workers(2, timeout=30)
+        client.wait_for_workers(2, timeout=60)
     return scheduler, workers, address.replace("tcp://", "dask://")
 
 
 def dask_command(name, *arguments, cwd):
     """A process of Dask's own command line."""
     command = [sys.executable, "-m", f"distributed.cli.dask_{name}", *arguments]
-    return subprocess.Popen(command, stderr=subprocess.DEVNULL, cwd=cwd)
+    environment = {**os.environ, "DASK_TEMPORARY_DIRECTORY": str(cwd)}
+    return subprocess.Popen(command, stderr=subprocess.DEVNULL, cwd=cwd, env=environment)

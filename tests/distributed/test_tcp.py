@@ -35,7 +35,7 @@ from tests.distributed.verbs import (
     stopped_for_a_while,
 )
 
-pytestmark = pytest.mark.cluster
+pytestmark = [pytest.mark.cluster, pytest.mark.timeout(300)]
 
 CODE = anyk.codes.matdot(2, workers=6)
 LASTING = ShiftedExponential(shift=1.0, scale=0.1, unit_seconds=0.15)
