@@ -131,6 +131,12 @@ class Blocks:
             for names in self._places.values():
                 names.update(dict.fromkeys(names, _STALE))
 
+    def resend(self, task: int) -> None:
+        """Where memory is not shared, whoever has this buffer must get it again: what it has may be spoilt."""
+        if not self.are_shared:
+            for names in self._places.values():
+                names.pop(self._names[task], None)
+
     def home(self, task: int) -> Lane:
         """The lane that computes this task first."""
         return self._lanes[self.homes[task]]

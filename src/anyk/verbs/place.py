@@ -1,8 +1,7 @@
 """A matrix that lives on the workers: encoded once, multiplied many times."""
 
-from collections.abc import Callable
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cached_property
 from time import perf_counter
 from types import TracebackType
@@ -12,20 +11,24 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import ArrayLike, NDArray
 
-from anyk.arrays import norm, recombine
 from anyk.code import Code
 from anyk.codes import transposed
 from anyk.engines.base import Engine
+from anyk.engines.suspicion import distrusted
 from anyk.engines.work import multiply, multiply_transposed
-from anyk.errors import ClusterError, InputError
+from anyk.errors import InputError
 from anyk.job import StopRule, first_threshold
 from anyk.probes import Sketch
+from anyk.screening import Model
 from anyk.verbs.blocks import Blocks, Shelf, homes_of
 from anyk.verbs.judgement import judge
 from anyk.verbs.opened import opened_engine
 from anyk.verbs.operands import finite_matrix, finite_numbers
 from anyk.verbs.product import Product, nothing
+from anyk.verbs.resident import Resident
 from anyk.verbs.run import Run, Settings
+from anyk.verbs.screen import Kind, Screening
+from anyk.verbs.sides import Side, precision
 
 Array = NDArray[Any]
 
@@ -34,6 +37,9 @@ def place(
     A: ArrayLike,
     code: Code,
     *,
+    wrong: int = 0,
+    screen: Kind | None = None,
+    model: Model = "random",
     engine: str | Engine | None = None,
     check_finite: bool = True,
     rng: Generator | int | None = None,
@@ -43,15 +49,21 @@ def place(
     Args:
         A: matrix (height, depth); floating and complex dtypes are kept, integers become float64. It is not kept.
         code: how to encode; codes with ``cols=1`` waste nothing on vectors (`mds`, `matdot`, `generalized_polydot`).
+        wrong: how many answers of each product may be wrong without notice, whether the worker or its block is at
+            fault. So many more are awaited, the wrong ones thrown out, and blocks that changed computed anew.
+        screen: how wrong answers are found: ``"checked"``: each one through secret vectors taken from A before it was
+            placed; ``"syndrome"``: from the answers alone, as `locate`; ``"both"``. Default: ``"checked"`` where
+            ``wrong`` is given, for the vectors are here though A is gone; else nothing.
+        model: what wrong answers may be like, for ``"syndrome"``: ``"random"`` or ``"adversarial"``.
         engine: as for `matmul`; an engine named here is closed with the matrix.
         check_finite: refuse NaN and infinite entries, of A and of what it is multiplied with.
-        rng: generator or seed of the signs that measure each product.
+        rng: generator or seed of the signs that measure each product, and of the vectors that check it.
 
     Returns:
         The matrix on the workers; close it, or use it in a ``with`` statement.
 
     Raises:
-        InputError: not a matrix of finite numbers.
+        InputError: not a matrix of finite numbers, or arguments out of range.
         ClusterError: the engine could not start, or its memory is full.
 
     >>> import numpy as np, anyk
@@ -60,44 +72,16 @@ def place(
     [0.0, 1.0, 2.0, 3.0]
     """
     matrix = finite_matrix("place", "A", A, check_finite=check_finite)
-    return CodedMatrix(matrix, code, engine, np.random.default_rng(rng), check_finite=check_finite)
-
-
-@dataclass(frozen=True, eq=False)
-class _Side:
-    """One way to multiply the resident blocks: from the left as they are, or transposed.
-
-    Args:
-        code: of this product; its table of A is that of the blocks.
-        shape: of the matrix as this side sees it.
-        sketch: measures this side's products.
-        kernel: what a worker does with its blocks.
-    """
-
-    code: Code
-    shape: tuple[int, int]
-    sketch: Sketch
-    kernel: Callable[..., Any]
-
-    @cached_property
-    def size(self) -> float:
-        """Frobenius norm of the matrix, as the sketch has it."""
-        size: float = norm(self.sketch.image) / len(self.sketch.image) ** 0.5
-        return size
-
-    def buffers(self, product: tuple[int, int]) -> dict[str, tuple[int, int]]:
-        """The shapes of a task's operand and answer, for a product of this shape, under a name for the pair's shelf."""
-        cut, which = self.code.partition, self.kernel.__name__
-        operand = cut.right_block((self.shape[1], product[1]))
-        return {f"operand to {which}": operand, f"answer of {which}": cut.result_block(product)}
+    asked = Screening.of("place", code, wrong, screen, model)
+    return CodedMatrix(matrix, code, engine, np.random.default_rng(rng), check_finite=check_finite, asked=asked)
 
 
 class CodedMatrix:
     """A matrix encoded on an engine's workers; see `place`.
 
     ``coded @ B`` and ``coded.T @ Y`` return arrays, `product` the whole `Product` with its measured error. A lost
-    worker's replacement gets its block back from shared memory without a copy; a block that is gone altogether is
-    computed from the others (`rebuild`). Several threads may multiply at once where the engine allows it.
+    worker's replacement gets its block back from shared memory without a copy; a block that changed or is gone is
+    computed from the others (`repair`, `rebuild`). Several threads may multiply at once where the engine allows it.
     """
 
     #: NumPy leaves ``array @ coded`` to `__rmatmul__`.
@@ -105,19 +89,27 @@ class CodedMatrix:
     ndim = 2
 
     def __init__(
-        self, matrix: Array, code: Code, engine: str | Engine | None, rng: Generator, *, check_finite: bool = True
+        self,
+        matrix: Array,
+        code: Code,
+        engine: str | Engine | None,
+        rng: Generator,
+        *,
+        check_finite: bool = True,
+        asked: Screening | None = None,
     ) -> None:
         height, depth = matrix.shape
-        self.dtype, self.code, self._check_finite = matrix.dtype, code, check_finite
-        self._forward = _Side(code, (height, depth), Sketch.draw(matrix, rng), multiply)
+        self.dtype, self.code, self._check_finite, self._asked, self._rng = matrix.dtype, code, check_finite, asked, rng
+        self._forward = Side(code, (height, depth), Sketch.draw(matrix, rng), multiply)
         self._sketch_of_transpose = Sketch.draw(matrix.T, rng)
         with ExitStack() as opened:
             self._engine = opened.enter_context(opened_engine(engine, code.workers))
             dtype = code.coded_dtype(matrix.dtype)
-            self._homes = homes_of(code, len(self._engine.lanes))
-            self._blocks = Blocks(self._engine, self._homes, code.partition.left_block(matrix.shape), dtype)
-            opened.callback(self._blocks.forget)
-            self._blocks.encode(code.left, matrix)
+            homes = homes_of(code, len(self._engine.lanes))
+            blocks = Blocks(self._engine, homes, code.partition.left_block(matrix.shape), dtype)
+            opened.callback(blocks.forget)
+            self._resident = Resident(code, blocks, matrix, rng)
+            blocks.encode(code.left, matrix)
             # Buffers of its own, so that matrices of different shapes do not take turns in throwing them away.
             self._shelf = Shelf(self._engine)
             opened.callback(self._shelf.clear)
@@ -147,25 +139,38 @@ class CodedMatrix:
         return (self.T @ np.asarray(Y).T).T
 
     def product(
-        self, B: ArrayLike, *, stop: StopRule | None = None, timeout: float | None = None, retries: int = 1
+        self,
+        B: ArrayLike,
+        *,
+        wrong: int | None = None,
+        screen: Kind | None = None,
+        model: Model | None = None,
+        stop: StopRule | None = None,
+        timeout: float | None = None,
+        retries: int = 1,
     ) -> Product:
         """A B with all there is to know about it.
 
         Args:
             B: matrix (depth, width) or vector (depth,); it is computed in the precision of A.
-            stop: when to stop waiting; default: at the first answers that decode.
+            wrong: how many answers may be wrong without notice; this, ``screen`` and ``model`` as for `place`, and by
+                default as they were given there.
+            screen: how wrong answers are found.
+            model: what wrong answers may be like.
+            stop: when to stop waiting; default: at the first answers that decode, and ``wrong`` more.
             timeout: seconds until giving up; default: never.
             retries: how often a task is computed again after its worker was lost.
 
         Raises:
-            InputError: B does not fit, or the matrix was closed.
-            ClusterError: too few answers came.
+            InputError: B does not fit, the matrix was closed, or arguments out of range.
+            ClusterError: too few answers came, or too many blocks changed.
             PrecisionError: the product is not finite.
 
         Warns:
             PrecisionWarning: the error is larger than rounding explains.
         """
-        return self._multiplied(self._forward, B, stop or first_threshold(), timeout, retries)
+        asked = self._asking(self._forward, wrong, screen, model)
+        return self._multiplied(self._forward, B, asked, stop, timeout, retries)
 
     def as_linear_operator(self) -> Any:
         """A `scipy.sparse.linalg.LinearOperator`, with the transposed products where the code has them."""
@@ -193,18 +198,24 @@ class CodedMatrix:
             InputError: no such task, or the matrix was closed.
             ClusterError: the other blocks do not determine it.
         """
-        blocks = self._resident()
+        resident = self._opened()
         if not 0 <= task < self.code.workers:
             raise InputError(f"`rebuild({task})`: the tasks of `{self.code.name}` are 0 … {self.code.workers - 1}.")
-        others = [other for other in range(self.code.workers) if other != task]
-        table = self.code.left.reshape(-1, self.code.workers)
-        shares, *_ = np.linalg.lstsq(table[:, others], table[:, task], rcond=None)
-        if not np.allclose(table[:, others] @ shares, table[:, task], atol=1e-9 * np.abs(table).max()):
-            raise ClusterError(
-                f"block {task} of `{self.code.name}` does not follow from the others; place the matrix anew."
-            )
-        recombine(shares[None], [blocks.arrays[other] for other in others], (1, 1), blocks.arrays[task])
-        blocks.were_changed()
+        resident.rebuild(task)
+
+    def repair(self) -> tuple[int, ...]:
+        """Look at every resident block, and compute those that changed anew from the others.
+
+        Products with ``wrong=`` do so by themselves where an answer was wrong.
+
+        Returns:
+            The tasks whose blocks had changed.
+
+        Raises:
+            InputError: the matrix was closed.
+            ClusterError: so many changed that the others do not determine them.
+        """
+        return self._opened().repair()
 
     def close(self) -> None:
         """Free the blocks, and the engine if it was opened here; safe to call twice."""
@@ -223,50 +234,66 @@ class CodedMatrix:
         return f"CodedMatrix({self.shape} {self.dtype}, {self.code!r} on {self._engine.name})"
 
     @cached_property
-    def _backward(self) -> _Side:
+    def _backward(self) -> Side:
         height, depth = self.shape
-        return _Side(transposed(self.code), (depth, height), self._sketch_of_transpose, multiply_transposed)
+        return Side(transposed(self.code), (depth, height), self._sketch_of_transpose, multiply_transposed)
 
-    def _resident(self) -> Blocks:
+    def _opened(self) -> Resident:
         if not self._is_open:
             raise InputError(f"{self!r} was closed; place the matrix again.")
-        return self._blocks
+        return self._resident
 
-    def _multiplied(self, side: _Side, B: ArrayLike, stop: StopRule, timeout: float | None, retries: int) -> Product:
+    def _asking(self, side: Side, wrong: int | None, screen: Kind | None, model: Model | None) -> Screening | None:
+        """What is asked of one product: what was asked of all, but for what is said."""
+        usual = self._asked or Screening(0, "checked", "random")
+        wrong = usual.wrong if wrong is None else wrong
+        kind = screen or (usual.kind if self._asked else None)
+        return Screening.of("product", side.code, wrong, kind, model or usual.model)
+
+    def _multiplied(
+        self,
+        side: Side,
+        B: ArrayLike,
+        asked: Screening | None,
+        stop: StopRule | None,
+        timeout: float | None,
+        retries: int,
+    ) -> Product:
         began = perf_counter()
-        left, given = self._resident(), finite_numbers("coded @ B", "B", B, check_finite=self._check_finite)
+        resident, given = self._opened(), finite_numbers("coded @ B", "B", B, check_finite=self._check_finite)
         if given.shape[:1] != side.shape[1:]:
             raise InputError(f"`coded @ B`: the coded matrix is {side.shape} and B is {given.shape}; they do not fit.")
-        dtype, shape = _precision(self.dtype, given.dtype), side.shape[:1] + given.shape[1:]
+        dtype, shape = precision(self.dtype, given.dtype), side.shape[:1] + given.shape[1:]
         if not (given.size and side.shape[0]):
             return nothing(shape, dtype)
         # The real and imaginary parts of B are columns of their own where the matrix is real.
         right = np.ascontiguousarray(given.reshape(len(given), -1), dtype).view(self.dtype)
         code, full = side.code, (side.shape[0], right.shape[1])
-        settings = Settings(code, self._engine, stop, timeout, retries)
+        rule = stop or first_threshold(asked.extra if asked else 0)
+        settings = Settings(code, self._engine, rule, timeout, retries)
+        homes = homes_of(code, len(self._engine.lanes), distrusted(self._engine))
         with ExitStack() as borrowed:
             operand, answers = (
-                borrowed.enter_context(self._shelf.lent(role, self._homes, block, code.coded_dtype(self.dtype)))
+                borrowed.enter_context(self._shelf.lent(role, homes, block, code.coded_dtype(self.dtype)))
                 for role, block in side.buffers(full).items()
             )
             operand.encode(code.right, right)
             seconds = {"encode": perf_counter() - began}
-            run = Run(settings, left, operand, answers, full, self.dtype, side.sketch.of(right), multiply=side.kernel)
+            run = Run(
+                settings,
+                resident.blocks,
+                operand,
+                answers,
+                full,
+                self.dtype,
+                side.sketch.of(right),
+                screen=side.screen(asked, resident, right, self._rng) if asked else None,
+                multiply=side.kernel,
+            )
             product = run.finish(seconds)
-        judge(product, code, None, scale=_cancellation(side.size, right, product.value))
+        judge(product, code, None, scale=side.cancellation(right, product.value))
         seconds = {**product.seconds, "total": perf_counter() - began}
         return replace(product, value=product.value.view(dtype).reshape(shape), seconds=seconds)
-
-
-def _cancellation(size: float, B: Array, product: Array) -> float:
-    """|A| |B| / |A B|, Frobenius norms; ``size`` is that of A."""
-    formed = norm(product)
-    return size * norm(B) / formed if formed else 1.0
-
-
-def _precision(resident: np.dtype[Any], given: np.dtype[Any]) -> np.dtype[Any]:
-    """The dtype of a product with B: the precision of A, complex if B is."""
-    return np.result_type(resident, np.complex64) if given.kind == "c" else resident
 
 
 class Transposed:
@@ -292,10 +319,19 @@ class Transposed:
         return (self.T @ np.asarray(B).T).T
 
     def product(
-        self, Y: ArrayLike, *, stop: StopRule | None = None, timeout: float | None = None, retries: int = 1
+        self,
+        Y: ArrayLike,
+        *,
+        wrong: int | None = None,
+        screen: Kind | None = None,
+        model: Model | None = None,
+        stop: StopRule | None = None,
+        timeout: float | None = None,
+        retries: int = 1,
     ) -> Product:
         """A^T Y with all there is to know about it; as `CodedMatrix.product`."""
-        return self.T._multiplied(self._side, Y, stop or first_threshold(), timeout, retries)
+        asked = self.T._asking(self._side, wrong, screen, model)
+        return self.T._multiplied(self._side, Y, asked, stop, timeout, retries)
 
     def __repr__(self) -> str:
         return f"Transposed({self.shape} {self.dtype}, {self.code!r})"

@@ -172,7 +172,7 @@ class Run:
         kind, phases = "expected" if self._gauge is None else "measured", {**seconds, **self._seconds}
         reason, events = ("", ()) if self._job is None else (self._job.reason, tuple(self._job.story()))
         if self._screen is not None:
-            reason = f"{reason}; {self._screen.words}"
+            reason = f"{reason}; {self._screen.told}"
         if self._distrusted:
             workers = ("worker " if len(self._distrusted) == 1 else "workers ") + ", ".join(map(str, self._distrusted))
             reason = f"{reason}; {workers} answered wrongly in several products: others get the tasks"

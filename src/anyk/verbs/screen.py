@@ -125,6 +125,7 @@ class Screen:
         # Workers whose answers were wrong, as (rank, epoch), and those of them the engine knows of.
         self._blamed: set[tuple[int, int]] = set()
         self._reported: set[tuple[int, int]] = set()
+        self._excuses: list[str] = []
         self.renew(usual, probe)
 
     def renew(self, usual: float, probe: Probe | None) -> None:
@@ -197,8 +198,15 @@ class Screen:
             task: which.
             worker: rank and epoch.
         """
-        if not self._witness.excuses(task):
+        if excuse := self._witness.excuses(task):
+            self._excuses.append(excuse)
+        else:
             self._blamed.add(worker)
+
+    @property
+    def told(self) -> str:
+        """What was found and how, in words."""
+        return "; ".join([self.words, *self._excuses])
 
     def report(self, engine: Engine) -> tuple[int, ...]:
         """Put those blamed on the engine's record, each once for this product.

@@ -31,8 +31,8 @@ class Witness(Protocol):
         """The answer is right, to rounding."""
         ...
 
-    def excuses(self, task: int, /) -> bool:
-        """The worker is innocent of its wrong answer: it was given wrong things, which have been put right."""
+    def excuses(self, task: int, /) -> str:
+        """Why the worker is innocent, in words: it was given wrong things, which have been put right; or ""."""
         ...
 
 
@@ -72,15 +72,15 @@ class OperandWitness:
         expected, looks = self._expected[task], self._code.workers
         return not strange_rows(found, expected, noise=self._noise, usual=usual, looks=looks, of=answer).size
 
-    def excuses(self, task: int) -> bool:
-        """Nobody: what workers were given follows from A and B as well."""
-        return False
+    def excuses(self, task: int) -> str:
+        """Nobody."""
+        return ""
 
     def _images_of_b(self) -> Array:
         """Every encoded block of B times the columns, shape (P, depth of a block, r)."""
         right, depth = self._code.right, self._code.partition.right_block(self._b.shape)[0]
         images = np.zeros((*right.shape[:2], depth, self._columns.shape[1]), self._b.dtype)
-        for (j, l), block, _, across in _blocks(self._b, right.shape[:2]):
+        for (j, l), block, _, across in pieces(self._b, right.shape[:2]):
             columns = self._columns[: block.shape[1]]
             images[j, l, : len(block)] = times_few(block, columns)
             if self._centre is not None:
@@ -96,7 +96,7 @@ class OperandWitness:
         kinds = {key: place for place, key in enumerate(dict.fromkeys(keys))}
         few = images[[keys.index(key) for key in kinds]].transpose(1, 0, 2).reshape(images.shape[1], -1)
         expected = np.zeros((code.workers, cut.left_block(self._a.shape)[0], images.shape[2]), images.dtype)
-        for (i, j), block, down, _ in _blocks(self._a, code.left.shape[:2]):
+        for (i, j), block, down, _ in pieces(self._a, code.left.shape[:2]):
             shown = times_few(block, few[: block.shape[1]])
             if self._centre is not None:
                 shown = shown - self._centre.left[down] * few[: block.shape[1]].sum(axis=0)
@@ -106,7 +106,7 @@ class OperandWitness:
         return expected
 
 
-def _blocks(matrix: Array, grid: tuple[int, ...]) -> Iterator[tuple[tuple[int, int], Array, slice, slice]]:
+def pieces(matrix: Array, grid: tuple[int, ...]) -> Iterator[tuple[tuple[int, int], Array, slice, slice]]:
     """The blocks of a matrix, with where they lie; what the partition adds at the edges is missing."""
     height, width = (-(-length // parts) for length, parts in zip(matrix.shape, grid, strict=True))
     for i in range(grid[0]):
