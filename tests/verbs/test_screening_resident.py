@@ -1,10 +1,14 @@
 """Products of a resident matrix whose workers answer wrongly, or whose blocks change."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 import anyk
 from anyk.engines.base import Ref
+from anyk.engines.pumped import PumpedEngine
+from anyk.engines.pumped_lanes import PumpedLane
 from anyk.faults import BitFlip, GaussianError, LowRank, NonFinite, Scaled, Zeros
 from tests.verbs import deeds
 
@@ -179,6 +183,20 @@ def test_right_blocks_are_never_repaired(code, dtype):
     for matrix in (A, np.ones((300, 2000)), A * 10.0 ** RNG.uniform(-6, 6, (61, 1))):
         with anyk.place(matrix.astype(dtype), CODES[code], engine="inline") as coded:
             assert coded.repair() == ()
+
+
+def test_a_worker_whose_own_copy_changed_gets_the_block_again(monkeypatch):
+    monkeypatch.setattr(PumpedEngine, "caps", replace(PumpedEngine.caps, shared_memory=False))
+    monkeypatch.setattr(PumpedLane, "alloc", lambda *_: None)
+    with anyk.place(A, CODES["mds"], engine="inline", wrong=1) as coded:
+        coded @ B
+        lane, name = coded._engine.lanes[1], coded._resident.blocks._names[1]
+        changed = lane.fetch(name).result().copy()
+        changed[3, 5] += 1e-3
+        lane.put(name, changed).result()
+
+        assert coded.product(B, stop=anyk.everyone).wrong == (1,)
+        assert coded.product(B, stop=anyk.everyone).wrong == ()
 
 
 @pytest.mark.cluster
