@@ -128,6 +128,25 @@ def test_drifted_answers_need_to_be_told_how_far():
 
 
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
+def test_answers_that_nearly_cancel_need_to_be_told_how_far(dtype):
+    rng = np.random.default_rng(6)
+    code = anyk.codes.mds(4, 8)
+    a = rng.standard_normal((200, 200)).astype(dtype)
+    b = np.linalg.inv(a)
+    left, right = code.encode(a, b)
+    answers = {task: x @ y for task, (x, y) in enumerate(zip(left, right, strict=True))}
+    noise = 1.5 * np.finfo(dtype).eps * np.linalg.norm(a) * np.linalg.norm(b) / np.linalg.norm(a @ b) / np.sqrt(200)
+
+    assert not anyk.locate(code, answers, rng=rng).found
+    assert anyk.locate(code, answers, noise=noise, rng=rng).wrong == ()
+    assert anyk.decode(code, answers, wrong=1, noise=noise, rng=rng).wrong == ()
+    wrong = answers | {
+        5: answers[5] + answers[5].dtype.type(1000 * noise) * rng.standard_normal(answers[5].shape).astype(dtype)
+    }
+    assert anyk.locate(code, wrong, noise=noise, rng=rng).wrong == (5,)
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
 def test_ten_thousand_clean_words_stay_far_below_the_threshold(dtype):
     rng = np.random.default_rng(3)
     code, loudest = anyk.codes.mds(4, 8), 0.0

@@ -28,6 +28,7 @@ def decode(
     partial: bool = False,
     wrong: int = 0,
     model: Model = "random",
+    noise: float | None = None,
     rng: Generator | int | None = None,
 ) -> Product:
     """The product from tasks' answers; pure: no engine, no operands.
@@ -40,6 +41,7 @@ def decode(
         wrong: how many of the answers may be wrong. They are located from the answers alone and left out (see
             `anyk.locate`), which takes K + wrong + 1 answers, or K + 2 wrong where the errors may conspire.
         model: what wrong answers may be like: ``"random"`` or ``"adversarial"``.
+        noise: relative error of one right answer, where it is more than rounding (see `anyk.locate`).
         rng: generator or seed of the fingerprints by which they are located; default: fresh randomness.
 
     Returns:
@@ -62,7 +64,7 @@ def decode(
     if wrong < 0:
         raise InputError(f"`decode(wrong={wrong})`: `wrong` counts answers and cannot be negative.")
     if wrong:
-        answers, located = _screened(code, answers, wrong, model, np.random.default_rng(rng))
+        answers, located = _screened(code, answers, wrong, model, noise, np.random.default_rng(rng))
     answers = _finite(answers)
     tasks, first = tuple(sorted(answers)), next(iter(answers.values()))
     full = (first.shape[0] * code.partition.rows, first.shape[1] * code.partition.cols)
@@ -95,7 +97,7 @@ def _finite(answers: Mapping[int, Array]) -> dict[int, Array]:
 
 
 def _screened(
-    code: Code, answers: Mapping[int, Array], wrong: int, model: Model, rng: Generator
+    code: Code, answers: Mapping[int, Array], wrong: int, model: Model, noise: float | None, rng: Generator
 ) -> tuple[dict[int, Array], Located]:
     """The answers that agree, and who is left out."""
     spare = wrong + 1 if model == "random" else 2 * wrong
@@ -105,7 +107,7 @@ def _screened(
             f"`{code.name}`, and {len(answers)} came: {code.recovery_threshold} to decode and {spare} to locate "
             f"{wrong} wrong ones. Add answers."
         )
-    located = locate(code, answers, model, rng)
+    located = locate(code, answers, model, rng, noise=noise)
     if not located.found:
         raise PrecisionError(f"`decode(wrong={wrong}, model={model!r})` forms no product: {located.reason}.")
     return {task: answer for task, answer in answers.items() if task not in located.wrong}, located

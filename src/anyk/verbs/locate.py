@@ -33,7 +33,8 @@ def locate(
         model: ``"random"``: errors are independent of one another (machines that fail); ``"adversarial"``: they may
             have one cause, or conspire.
         noise: relative error of one right answer, where it is more than rounding: blocks stored in lower precision, or
-            drifted by many updates. Default: rounding in the answers' dtype.
+            drifted by many updates; or products that nearly cancel, where the inner dimension is not cut: then
+            ``1.5 * eps * |A| |B| / (|A B| sqrt(depth))``, in Frobenius norms. Default: rounding in the answers' dtype.
         rng: generator or seed of the random fingerprints; default: fresh randomness, which nobody can foresee.
 
     Returns:
