@@ -248,7 +248,9 @@ class DaskEngine(FleetEngine):
         workers = self._client.scheduler_info()["workers"]
         self._free = [address for address in workers if address not in self._homes]
         self._nannies = {address for address, worker in workers.items() if worker.get("nanny")}
-        return min(asked or len(workers), len(workers))
+        # A worker of its own that is not there yet will come.
+        there = len(workers) if self._cluster is None else len(self._cluster.worker_spec)
+        return min(asked or there, there)
 
     # --- on the client's loop -----------------------------------------------------------------------------------------
 
