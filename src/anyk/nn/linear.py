@@ -10,17 +10,25 @@ from torch.nn import functional
 from anyk.errors import InputError
 from anyk.nn.codes import TrainingCode
 from anyk.nn.collective import Collective
+from anyk.nn.factored import FactoredParameter
 from anyk.nn.program import Program
 from anyk.screening import Model
 
 #: Of copies, blocks, bias and layer.
-Gradients = tuple[Tensor | None, Tensor, Tensor | None, None]
+Gradients = tuple[Tensor | None, Tensor | None, Tensor | None, None]
 
 
-class CodedParameter(nn.Parameter):
+class CodedParameter(FactoredParameter):
     """Blocks of one weight matrix, one for each node here: shape (L, h, w). ``layer`` is whose."""
 
     layer: "CodedLinear"
+
+    @classmethod
+    def of(cls, blocks: Tensor, layer: "CodedLinear", requires_grad: bool) -> "CodedParameter":
+        """The blocks of a layer."""
+        parameter = cls(blocks, requires_grad)
+        parameter.layer = layer
+        return parameter
 
 
 class ReplicatedParameter(nn.Parameter):
@@ -105,8 +113,7 @@ class CodedLinear(nn.Module):
         self.in_features, self.out_features = plain.in_features, plain.out_features
         self.code, self.products, self.separate = code, products, False
         self.program = Program(code, collective, model, "linear")
-        self.coded = CodedParameter(self.encoded(plain.weight), plain.weight.requires_grad)
-        self.coded.layer = self
+        self.coded = CodedParameter.of(self.encoded(plain.weight), self, plain.weight.requires_grad)
         self.bias: nn.Parameter | None = None
         if plain.bias is not None:
             copies = plain.bias.detach().repeat(len(collective.here), 1)
@@ -117,8 +124,7 @@ class CodedLinear(nn.Module):
 
     def __setstate__(self, state: dict[str, Any]) -> None:  # a copy's parameter belongs to the copy
         super().__setstate__(state)
-        self.coded = CodedParameter(self.coded.detach(), self.coded.requires_grad)
-        self.coded.layer = self
+        self.coded = CodedParameter.of(self.coded.detach(), self, self.coded.requires_grad)
 
     def extra_repr(self) -> str:
         """For printing."""
@@ -239,8 +245,13 @@ class _EveryNode(torch.autograd.Function):
         col = ctx.encoded if code.forward.inputs is code.col else program.encoded("forward", ctx.copies, code.col)
         if layer.keeps_factors:
             layer.factors.append((deltas, ctx.copies))
+        if layer.momentum:
+            program.changes = row.flatten(1).norm(dim=1) * col.flatten(1).norm(dim=1)
         bias = deltas[..., : layer.out_features].sum(dim=1) if ctx.bias else None
-        return back, torch.matmul(row.transpose(1, 2), col), bias, None
+        gradient = None
+        if ctx.needs_input_grad[1]:
+            gradient = layer.coded.backward_of(row, col, ctx.next_functions[1][0])
+        return back, gradient, bias, None
 
 
 class _OneNode(torch.autograd.Function):

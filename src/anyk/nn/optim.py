@@ -9,6 +9,7 @@ from torch.optim import Optimizer
 from torch.optim.optimizer import register_optimizer_step_pre_hook
 
 from anyk.errors import InputError
+from anyk.nn.factored import add_gradient_to
 from anyk.nn.linear import CodedLinear, CodedParameter, ReplicatedParameter
 
 
@@ -82,46 +83,42 @@ class CodedSGD(Optimizer):
         scales = self._scales()
         for group in self.param_groups:
             for param in group["params"]:
-                if param.grad is not None:
+                if _has_gradient(param):
                     self._update(param, group, scales)
         self._refresh()
         return loss
 
     def zero_grad(self, set_to_none: bool = True) -> None:
         """Forget the gradients, and what their norm is computed from."""
-        super().zero_grad(set_to_none)
         for layer in self.layers():
             layer.factors.clear()
+            layer.coded.factors.clear()
+        super().zero_grad(set_to_none)
 
     # --- one parameter ------------------------------------------------------------------------------------------------
 
     def _update(self, param: nn.Parameter, group: dict[str, Any], scales: Tensor | None) -> None:
-        grad = param.grad
-        assert grad is not None
-        if scales is not None and isinstance(param, CodedParameter | ReplicatedParameter):
-            grad = grad * scales.to(grad).reshape(-1, *[1] * (grad.dim() - 1))
-        elif scales is not None:
-            grad = grad * scales[0].to(grad)
-        if group["weight_decay"]:
-            grad = grad.add(param, alpha=group["weight_decay"])
-        if group["momentum"]:
-            grad = self._velocity(param, grad, group)
-        param.add_(grad, alpha=-group["lr"])
+        rate, momentum, decay = group["lr"], group["momentum"], group["weight_decay"]
+        velocity = self._velocity(param, momentum, decay, scales) if momentum else None
+        if velocity is None or group["nesterov"]:
+            _add_gradient(param, param, scales, beta=1 - rate * decay, alpha=-rate)
+            rate *= momentum
+        if velocity is not None:
+            param.add_(velocity, alpha=-rate)
         if isinstance(param, CodedParameter):
             program = param.layer.program
             program.updates += 1
             program.collective.strike("update", param, program.name)
 
-    def _velocity(self, param: nn.Parameter, grad: Tensor, group: dict[str, Any]) -> Tensor:
+    def _velocity(self, param: nn.Parameter, momentum: float, decay: float, scales: Tensor | None) -> Tensor:
         state = self.state[param]
         if "momentum_buffer" not in state:
-            state["momentum_buffer"] = grad.clone()
+            state["momentum_buffer"] = torch.zeros_like(param)
             if isinstance(param, CodedParameter):
                 param.layer.momentum = [state["momentum_buffer"]]
-        else:
-            state["momentum_buffer"].mul_(group["momentum"]).add_(grad)
         velocity: Tensor = state["momentum_buffer"]
-        return grad.add(velocity, alpha=group["momentum"]) if group["nesterov"] else velocity
+        _add_gradient(param, velocity, scales, beta=momentum, alpha=1)
+        return velocity.add_(param, alpha=decay) if decay else velocity
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Take over a saved state; velocities are watched over again."""
@@ -162,6 +159,22 @@ class CodedSGD(Optimizer):
                     if copies is not None:
                         copies.copy_(collective.agree(copies, "replicated"))
         collective.health.caught.clear()
+
+
+def _has_gradient(param: nn.Parameter) -> bool:
+    if isinstance(param, CodedParameter) and param.factors:
+        return True
+    return param.grad is not None
+
+
+def _add_gradient(param: nn.Parameter, target: Tensor, scales: Tensor | None, *, beta: float, alpha: float) -> None:
+    """``target = beta target + alpha gradient of param``, in place."""
+    if isinstance(param, CodedParameter):
+        param.add_gradient_to(target, beta=beta, alpha=alpha, scales=scales)
+        return
+    if scales is not None and not isinstance(param, ReplicatedParameter):
+        scales = scales[0]
+    add_gradient_to(target, param.grad, beta=beta, alpha=alpha, scales=scales)
 
 
 def _gram_norm(layer: CodedLinear) -> Tensor:
