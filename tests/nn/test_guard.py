@@ -376,6 +376,16 @@ def test_after_ten_thousand_updates_blocks_are_encoded_again(tmp_path: Path) -> 
     assert distance(weights, without_guard(4)) < 1e-14
 
 
+@pytest.mark.parametrize("wrong", [float("inf"), float("nan"), 1e300])
+def test_numbers_that_are_none_have_no_drift(wrong: float) -> None:
+    layer = Run().model.layers[0]
+    with torch.no_grad():
+        layer.coded[2, 0, 0] = wrong
+
+    assert drift(layer.program, layer.coded.detach()) == float("inf")
+    assert drift(layer.program, torch.zeros_like(layer.coded)) == 0.0
+
+
 def test_drift_is_about_one_while_updates_round_as_usual(tmp_path: Path) -> None:
     run = Run(width=64)
     guard = run.guarded(tmp_path, every=100)

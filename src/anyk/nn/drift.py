@@ -25,10 +25,11 @@ def drift(program: Program, stored: Tensor) -> float:
 
     Args:
         program: of the matrix.
-        stored: shape (L, h, w), verified.
+        stored: shape (L, h, w).
 
     Returns:
-        About 1 for blocks that were updated as often as the program says; 0 where nothing can be compared.
+        About 1 for right blocks that were updated as often as the program says; 0 where nothing can be compared; inf
+        where they are no numbers.
     """
     collective = program.collective
     rng = collective.random()
@@ -39,9 +40,13 @@ def drift(program: Program, stored: Tensor) -> float:
     used = came & collective.health.active
     seen = gathered.flatten(1).cpu().numpy()[used]
     table = program.storage.left[:, 0, used].T
-    spare, size = len(table) - table.shape[1], np.linalg.norm(seen)
+    spare = len(table) - table.shape[1]
+    with np.errstate(over="ignore"):
+        size = np.linalg.norm(seen)
     if spare < 1 or not size:
         return 0.0
+    if not np.isfinite(size):
+        return float("inf")
     basis, _ = np.linalg.qr(table)
     unexplained = np.linalg.norm(seen - basis @ (basis.T @ seen))
     return float(unexplained / size * np.sqrt(len(table) / spare) / program.noise(stored.dtype))

@@ -25,6 +25,9 @@ Result = TypeVar("Result")
 #: rounding makes of the measurement itself in float64.
 _DRIFT = 3.0
 
+#: Blocks this far away are wrong, not drifted; the next product finds them.
+_ERROR = 1000.0
+
 #: ... and after so many updates.
 _UPDATES = 10_000
 
@@ -196,7 +199,7 @@ class Guard:
         yield step
         step._finish()
         suspicious = step.done and self._health.counts["located"] != located
-        if suspicious and self._inventory.drift() > _DRIFT and self._verified():  # was it an error, or only drift?
+        if suspicious and _DRIFT < self._inventory.drift() < _ERROR and self._verified():
             self._reencode_if_due()
         self._interval.step_took(self._clock() - began)
 
