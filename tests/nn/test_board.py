@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from anyk.errors import ClusterError, LeftOut
-from anyk.nn.board import ACTIVE, BEHIND, DEAD, JOINING, Board, Layout, Seat, Sequencer
+from anyk.nn.board import ACTIVE, BEHIND, BOUNDARY, DEAD, ENOUGH, EVERYBODY, JOINING, Board, Layout, Seat, Sequencer
 
 
 @pytest.fixture
@@ -18,12 +18,12 @@ def board():
     os.close(made.descriptor)
 
 
-def pin(board: Board, rank: int, number: int, needed: int = 3, boundary: bool = False) -> None:
+def pin(board: Board, rank: int, number: int, needed: int = 3, kind: int = ENOUGH) -> None:
     """What a rank writes for one round."""
     slot = number % board.layout.slots
     board.pieces[slot, rank, 0] = 10 * number + rank
     board.tags[slot, rank] = number
-    board.needed[rank], board.boundary[rank] = needed, boundary
+    board.needed[rank], board.kind[rank] = needed, kind
     board.written[rank] = number
 
 
@@ -88,7 +88,7 @@ def test_a_rank_a_whole_board_behind_is_waited_for_a_while_and_then_left_out(boa
         for rank in (0, 2, 3):
             pin(board, rank, number)
         sequencer.poll(now)
-        now += 1.0
+        now += 0.1
         assert sequencer.poll(now)
         assert board.status[1] == ACTIVE
     for rank in (0, 2, 3):
@@ -100,25 +100,37 @@ def test_a_rank_a_whole_board_behind_is_waited_for_a_while_and_then_left_out(boa
     assert board.status[1] == BEHIND
 
 
-def test_where_too_few_are_there_the_missing_are_left_out_in_the_end(board: Board) -> None:
-    sequencer = Sequencer(board, patience_seconds=0.5)
+def test_where_too_few_are_there_the_missing_are_waited_for_much_longer(board: Board) -> None:
+    sequencer = Sequencer(board, patience_seconds=0.5, give_up_seconds=60)
     board.closed[0] = 4
     for rank in (0, 2):
         pin(board, rank, 5)
     sequencer.poll(0.0)
 
-    assert not sequencer.poll(0.4)
-    assert sequencer.poll(0.6)
+    assert not sequencer.poll(59.0)
+    assert sequencer.poll(61.0)
     assert counted(board, 5) == [0, 2]
     assert board.status.tolist() == [ACTIVE, BEHIND, ACTIVE, BEHIND]
+
+
+def test_where_everybody_is_wanted_the_missing_are_waited_for_a_while(board: Board) -> None:
+    sequencer = Sequencer(board, patience_seconds=0.5)
+    board.closed[0] = 4
+    for rank in (0, 2, 3):
+        pin(board, rank, 5, kind=EVERYBODY)
+    sequencer.poll(0.0)
+
+    assert not sequencer.poll(0.4)
+    assert sequencer.poll(0.6)
+    assert board.status.tolist() == [ACTIVE, BEHIND, ACTIVE, ACTIVE]
 
 
 def test_who_waits_is_admitted_between_two_steps_and_by_all_alike(board: Board) -> None:
     sequencer = Sequencer(board)
     board.closed[0], board.status[3] = 4, JOINING
-    for number, boundary in ((5, False), (6, True)):
+    for number, kind in ((5, ENOUGH), (6, BOUNDARY)):
         for rank in range(3):
-            pin(board, rank, number, boundary=boundary)
+            pin(board, rank, number, kind=kind)
         assert sequencer.poll(float(number))
 
     assert board.admitted[1].tolist() == [0, 0, 0, 0]
@@ -129,7 +141,7 @@ def test_who_waits_is_admitted_between_two_steps_and_by_all_alike(board: Board) 
 
 def test_ranks_read_the_same_pieces_however_late_they_look(board: Board) -> None:
     seats = [Seat(board, rank) for rank in range(4)]
-    sequencer, seen = Sequencer(board), {}
+    sequencer, seen = Sequencer(board, give_up_seconds=1e9), {}
     closing = threading.Event()
 
     def close() -> None:

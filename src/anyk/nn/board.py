@@ -24,6 +24,9 @@ Bytes = NDArray[np.uint8]
 #: What a rank is: not there, one of them, left out for being too slow, waiting to be admitted, dead.
 ABSENT, ACTIVE, BEHIND, JOINING, DEAD = range(5)
 
+#: What a round is: closed when enough pieces are there; when everybody's is; one with which ranks that wait are let in.
+ENOUGH, EVERYBODY, BOUNDARY = range(3)
+
 #: Seconds a rank sleeps between two looks at the board, at first and at most.
 _SHORTEST, _LONGEST = 2e-5, 1e-3
 
@@ -76,7 +79,7 @@ class Board:
             return words[taken - count : taken].reshape(shape)
 
         self.closed, self.ended = part(1), part(1)
-        self.written, self.needed, self.status, self.epoch, self.boundary = (part(ranks) for _ in range(5))
+        self.written, self.needed, self.status, self.epoch, self.kind = (part(ranks) for _ in range(5))
         self.counted, self.admitted, self.tags = (part(slots, ranks) for _ in range(3))
         pieces = np.frombuffer(memory, np.uint8, offset=layout.header)
         self.pieces = pieces.reshape(slots, ranks, layout.capacity)
@@ -111,14 +114,14 @@ class Seat:
         self.admitted: list[int] = []
         self._parent = os.getppid()
 
-    def exchange(self, piece: Bytes, into: Bytes, needed: int, boundary: bool = False) -> NDArray[np.bool_]:
+    def exchange(self, piece: Bytes, into: Bytes, needed: int, kind: int = ENOUGH) -> NDArray[np.bool_]:
         """One round: pin a piece, wait for the verdict, read what counts.
 
         Args:
             piece: at most C bytes.
             into: all pieces, shape (P, bytes); those that do not count are left as they are.
-            needed: so many pieces are enough.
-            boundary: ranks that wait may be admitted with this round.
+            needed: fewer pieces are of no use.
+            kind: `ENOUGH`, `EVERYBODY` or `BOUNDARY`.
 
         Returns:
             Whose piece counts, shape (P,).
@@ -132,7 +135,7 @@ class Seat:
         board.tags[slot, self.rank] = -1
         board.pieces[slot, self.rank, : piece.size] = piece
         board.tags[slot, self.rank] = number
-        board.needed[self.rank], board.boundary[self.rank] = needed, boundary
+        board.needed[self.rank], board.kind[self.rank] = needed, kind
         board.written[self.rank] = number
         self.round += 1
         self.wait_for(number)
@@ -185,15 +188,23 @@ class Sequencer:
     Args:
         board: the memory.
         grace: once enough pieces are there, the others are waited for this part of the time it took, again.
-        patience_seconds: a rank is waited for so long, or for ten times what a round usually takes, where there is not
-            enough without it, or where it is a whole board behind; then it is left out.
+        patience_seconds: a rank is waited for so long, or for ten times what a round usually takes, where everybody is
+            wanted, or where it is a whole board behind; then it is left out.
+        give_up_seconds: ... and so long where nothing can go on without it.
         start_seconds: the first round is waited for so long by all.
     """
 
     def __init__(
-        self, board: Board, *, grace: float = 0.5, patience_seconds: float = 1.0, start_seconds: float = 120.0
+        self,
+        board: Board,
+        *,
+        grace: float = 0.5,
+        patience_seconds: float = 1.0,
+        give_up_seconds: float = 60.0,
+        start_seconds: float = 120.0,
     ) -> None:
-        self.board, self._grace, self._least, self._start = board, grace, patience_seconds, start_seconds
+        self.board, self._grace, self._start = board, grace, start_seconds
+        self._least, self._give_up = patience_seconds, give_up_seconds
         self._first: float | None = None
         self._enough: float | None = None
         self._usual, self._last = 0.0, 0.0
@@ -226,27 +237,27 @@ class Sequencer:
         if number == 0:
             return now >= self._first + self._start
         patience = max(self._least, 10 * self._usual)
-        if arrived.sum() < board.needed[arrived].max():
-            if now < self._first + patience:
-                return False
-            board.status[missing] = BEHIND
-            return True
+        if arrived.sum() < board.needed[arrived].max():  # without these nothing can go on
+            return self._left_out(missing, now >= self._first + self._give_up)
+        if (board.kind[arrived] == EVERYBODY).any():
+            return self._left_out(missing, now >= self._first + patience)
         self._enough = now if self._enough is None else self._enough
         if now < self._enough + max(2e-3, self._grace * (self._enough - self._first)):
             return False
         # whoever is a whole board behind would find its slots overwritten
         behind = missing & (number - board.written >= board.layout.slots - 1)
-        if behind.any():
-            if now < self._enough + patience:
-                return False
-            board.status[behind] = BEHIND
-        return True
+        return not behind.any() or self._left_out(behind, now >= self._enough + patience)
+
+    def _left_out(self, ranks: NDArray[np.bool_], now: bool) -> bool:
+        if now:
+            self.board.status[ranks] = BEHIND
+        return now
 
     def _close(self, number: int, arrived: NDArray[np.bool_], missing: NDArray[np.bool_], now: float) -> None:
         board = self.board
         slot = number % board.layout.slots
         self.late[missing] += 1
-        joining = (board.status == JOINING) & bool(board.boundary[arrived].all())
+        joining = (board.status == JOINING) & bool((board.kind[arrived] == BOUNDARY).all())
         board.counted[slot], board.admitted[slot] = arrived, joining
         for rank in np.flatnonzero(joining).tolist():
             board.written[rank], board.epoch[rank] = number, number + 1

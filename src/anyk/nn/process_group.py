@@ -14,7 +14,7 @@ from torch import Tensor
 
 from anyk.errors import ClusterError, InputError, Uncorrectable
 from anyk.nn.agreement import bits, majority, middle
-from anyk.nn.board import Board, Layout, Seat
+from anyk.nn.board import BOUNDARY, ENOUGH, EVERYBODY, Board, Layout, Seat
 from anyk.nn.health import Health
 from anyk.nn.soft_errors import SoftErrors
 
@@ -68,7 +68,7 @@ class ProcessGroup:
         self.here = range(self.rank, self.rank + 1)
         self.errors, self.attempts, self.seed = errors, attempts, seed
         self.health = Health(self.nodes, evict_after)
-        self._draws = 0
+        self._draws, self._quorum = 0, self.nodes // 2 + 1
 
     def __repr__(self) -> str:
         return f"ProcessGroup(rank {self.rank} of {self.nodes})"
@@ -82,7 +82,10 @@ class ProcessGroup:
 
     def gather(self, pieces: Tensor, needed: int) -> tuple[Tensor, NDArray[np.bool_]]:
         """Everybody's piece, or enough of them."""
-        return self._gathered(pieces.detach(), min(needed, self.nodes), False)
+        if needed >= self.nodes:
+            return self._gathered(pieces.detach())
+        self._quorum = max(self._quorum, needed)
+        return self._gathered(pieces.detach(), needed, ENOUGH)
 
     def random(self) -> Generator:
         """From the seed and the number of the round, which all ranks share."""
@@ -95,7 +98,7 @@ class ProcessGroup:
         """Everybody shows its copy; whoever needs it takes the first source's that is there."""
         if not nodes:
             return copies
-        shown, came = self._gathered(copies.detach().contiguous(), self.nodes, False)
+        shown, came = self._gathered(copies.detach().contiguous())
         there = [node for node in sources if came[node]]
         if not there:
             raise Uncorrectable(f"ranks {sources}, one of whose copies is needed, are gone.")
@@ -103,11 +106,11 @@ class ProcessGroup:
 
     def agree(self, copies: Tensor, place: str) -> Tensor:
         """The majority's copy to everybody; digests are compared, and copies travel only where they differ."""
-        digests, came = self._gathered(_digest(copies), self.nodes, False)
+        digests, came = self._gathered(_digest(copies))
         asked = came & self.health.active
         source, others = majority(digests, asked)
         if 2 * len(others) >= self.nodes:  # rounded differently here and there: whoever is nearest to all of them
-            shown, came = self._gathered(copies.detach().contiguous(), self.nodes, False)
+            shown, came = self._gathered(copies.detach().contiguous())
             source = middle(shown, came & asked)
             others = [node for node in range(self.nodes) if node != source]
         others = [node for node in others if came[node]]
@@ -137,7 +140,7 @@ class ProcessGroup:
         """
         if self._seat is None:
             return []
-        self._gathered(torch.zeros(1, 1), 1, True)
+        self._gathered(torch.zeros(1, 1), 1, BOUNDARY)
         return list(self._seat.admitted)
 
     def join(self) -> None:
@@ -151,7 +154,10 @@ class ProcessGroup:
 
     # --- transport ----------------------------------------------------------------------------------------------------
 
-    def _gathered(self, pieces: Tensor, needed: int, boundary: bool) -> tuple[Tensor, NDArray[np.bool_]]:
+    def _gathered(
+        self, pieces: Tensor, needed: int | None = None, kind: int = EVERYBODY
+    ) -> tuple[Tensor, NDArray[np.bool_]]:
+        needed = self._quorum if needed is None else needed
         if self._seat is None:
             gathered = torch.empty(self.nodes, *pieces.shape[1:], dtype=pieces.dtype, device=pieces.device)
             dist.all_gather_into_tensor(gathered, pieces.contiguous(), group=self._group)
@@ -163,7 +169,7 @@ class ProcessGroup:
         came, chunk = np.ones(self.nodes, dtype=bool), self._seat.board.layout.capacity
         for start in range(0, max(1, plain.size), chunk):
             part = slice(start, start + chunk)
-            came &= self._seat.exchange(plain[part], into[:, part], needed, boundary)
+            came &= self._seat.exchange(plain[part], into[:, part], needed, kind)
         return gathered.to(pieces.device), came
 
 
