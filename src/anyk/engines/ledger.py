@@ -9,7 +9,7 @@ count.
 import time
 from collections import OrderedDict
 from concurrent.futures import Future
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import takewhile
 from typing import Any, Literal
 
@@ -54,7 +54,7 @@ class Ledger:
             if future.set_running_or_notify_cancel():
                 self._count += 1
                 self._sent[future] = _Sent(self._count, frame.op is Op.RUN)
-                return replace(frame, seq=self._count)
+                return Frame(frame.op, self._count, frame.payload, frame.descriptors)
         return None
 
     def answered(self) -> Future[Any]:

@@ -23,7 +23,7 @@ from anyk.job.messages import (
 from anyk.job.placement import known_homes
 from anyk.job.reasons import CONTRADICTION, TIMEOUT, no_product
 from anyk.job.stop import Decodability, Progress, StopRule, Verdict, remembering
-from anyk.job.table import ENDED, TABLE, Row, State, Step
+from anyk.job.table import ENDED, ROWS, Row, State, Step
 
 
 class Job:
@@ -109,7 +109,7 @@ class Job:
         self._event, self._asked = event, False
         self._now = max(self._now, event.at)
         self._stray = self.state not in ENDED and not self._note(event)
-        row = next(row for row in TABLE if self._fits(row))
+        row = next(row for row in ROWS[self.state, type(event)] if self._fits(row))
         said = [instruction for action in row.actions for instruction in self._do(action)]
         self.state = row.next or self.state
         said += self._wake() if self.state is State.COLLECTING else []
@@ -235,8 +235,6 @@ class Job:
     # --- conditions of the table --------------------------------------------------------------------------------
 
     def _fits(self, row: Row) -> bool:
-        if self.state not in row.states or type(self._event) not in row.events:
-            return False
         condition: Callable[[], bool] = getattr(self, row.condition)
         return condition()
 

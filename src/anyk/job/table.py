@@ -99,3 +99,10 @@ TABLE = (
     Row((DECODING,), LOSSES, "can_send", DECODING, ("send_waiting",)),
     Row((DECODING,), NEWS, "always", DECODING),
 )
+
+#: The table's rows for each state and event, in its order.
+ROWS = {
+    (state, event): tuple(row for row in TABLE if state in row.states and event in row.events)
+    for state in State
+    for event in ANY
+}
