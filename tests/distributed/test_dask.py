@@ -211,6 +211,15 @@ def test_where_no_scheduler_is_the_error_says_so():
         anyk.engines.open("dask://127.0.0.1:9")
 
 
+def test_a_script_without_a_guard_is_told_to_have_one(tmp_path):
+    (tmp_path / "script.py").write_text("import anyk\nanyk.engines.open('dask:1')\n")
+    done = subprocess.run([sys.executable, "script.py"], cwd=tmp_path, capture_output=True, text=True, timeout=200)
+
+    assert done.returncode != 0
+    assert "ClusterError: the dask engine could not start its cluster" in done.stderr
+    assert "guard its main part" in done.stderr
+
+
 def test_what_is_nothing_of_dasks_is_refused():
     with pytest.raises(InputError, match="address of a scheduler"):
         anyk.engines.dask.DaskEngine(at=7)

@@ -171,6 +171,14 @@ class DaskEngine(FleetEngine):
                 f"the dask engine found no scheduler at {self._scheduler}: {error}. Start one with `dask scheduler`, "
                 "and workers with `dask worker`, or give the address of one that runs."
             ) from error
+        except RuntimeError as error:
+            self._release()
+            if isinstance(error, ClusterError):
+                raise
+            raise ClusterError(
+                f"the dask engine could not start its cluster: {error}. Its processes import the script again: guard "
+                "its main part with `if __name__ == '__main__':`."
+            ) from error
         except BaseException:
             self._release()
             raise
