@@ -398,35 +398,44 @@ def test_drift_is_about_one_while_updates_round_as_usual(tmp_path: Path) -> None
 # --- how often --------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("failing", [1e-3, 1e-2, 5e-2])
-@pytest.mark.parametrize("save_seconds", [0.1, 1.0])
-def test_the_interval_costs_little_more_than_the_best_one(failing: float, save_seconds: float) -> None:
-    executed = 100_000
-    step_seconds = 0.1
+@pytest.mark.parametrize(
+    ("save", "failing", "best"), [(1.0, 1e-4, 141), (1.0, 1e-2, 14), (0.1, 1e-2, 4), (10, 1e-3, 141)]
+)
+def test_the_interval_is_the_square_root_rule_where_roll_backs_are_rare(save: float, failing: float, best: int) -> None:
+    chosen = best_interval(save, 1.0, rollbacks=round(failing * 1e6), executed=10**6)
 
-    def expected(every: int) -> float:
-        """Seconds for a useful step, notes of the papers: a truncated geometric series, and the checkpoint's share."""
-        return step_seconds * ((1 - failing) ** -every - 1) / (failing * every) + save_seconds / every
+    assert abs(chosen - best) <= max(1, 0.05 * best)
 
-    chosen = best_interval(save_seconds, step_seconds, rollbacks=round(failing * executed), executed=executed)
 
-    assert expected(chosen) <= 1.05 * min(expected(every) for every in range(1, 1001))
+def test_the_interval_is_short_where_most_steps_fail_and_never_longer_than_a_thousand() -> None:
+    times = {every: ((1 - 0.5) ** -every - 1) / (0.5 * every) + 12 / every for every in range(1, 20)}
+    best = min(times, key=times.__getitem__)
+
+    assert best_interval(12.0, 1.0, rollbacks=500_000, executed=10**6) == best == 3
+    assert best_interval(10.0, 1.0, rollbacks=10**6, executed=10**6) == 1
+    assert best_interval(100.0, 0.001, rollbacks=0, executed=10**9) == 1000
+    assert best_interval(0.0, 1.0, rollbacks=0, executed=0) == 1
 
 
 def test_the_interval_follows_what_is_measured() -> None:
     interval = Interval("auto", lambda seconds: seconds)
-    first = interval.length(0, 0)
-    for _ in range(20):
-        interval.step_took(0.01)
-    interval.save_took(0.1)
-    lengths = [interval.length(rollbacks, 400) for rollbacks in (0, 1, 10, 100, 400)]
+    fixed = Interval(7, lambda seconds: seconds)
+    interval.measure(0, 0)
+    assert interval.steps == 10
+    for each in (interval, fixed):
+        for seconds in (0.01, 0.01, 5.0):
+            each.step_took(seconds)
+        each.save_took(0.1)
+    lengths = []
+    for rollbacks in (0, 1, 10, 100, 400):
+        for each in (interval, fixed):
+            each.measure(rollbacks, 400)
+        lengths.append(interval.steps)
 
-    assert first == 10
     assert lengths == sorted(lengths, reverse=True)
-    assert lengths[0] == best_interval(0.1, 0.01, 0, 400) == 127
-    assert Interval("auto", lambda seconds: seconds).length(400, 400) == 10
-    assert best_interval(100.0, 0.001, 0, 10**9) == 1000
-    assert best_interval(1e-6, 1.0, 100, 100) == 1
+    assert lengths[0] == best_interval(0.1, 0.01, 0, 400) > 100
+    assert lengths[-1] == 1
+    assert fixed.steps == 7
 
 
 def test_an_automatic_interval_grows_while_nothing_fails(tmp_path: Path) -> None:
@@ -441,6 +450,20 @@ def test_an_automatic_interval_grows_while_nothing_fails(tmp_path: Path) -> None
     gaps = [saved.count(each) for each in sorted(set(saved))]
     assert 10 == gaps[0] < gaps[1] < guard.report().interval
     assert same(guard.export(), without_guard(45))
+
+
+def test_an_automatic_interval_shrinks_while_steps_fail_although_nothing_was_saved_yet(tmp_path: Path) -> None:
+    run, ticks = Run(Hitting(NODES, {"product": TOO_MANY}, times=10)), iter(range(10**9))
+    guard = Guard(run.model, run.optimizer, tmp_path, others=[run.schedule], clock=lambda: next(ticks) / 100)
+    lengths = []
+    for step in guard.steps(8, limit=30):
+        with step:
+            run.step(step.number)
+        lengths.append(guard.report().interval)
+
+    assert lengths[0] == 10
+    assert lengths[9] < 4
+    assert same(guard.export(), without_guard(8))
 
 
 # --- all kinds of models ----------------------------------------------------------------------------------------------

@@ -148,7 +148,7 @@ class Guard:
     @property
     def interval(self) -> int:
         """Steps between checkpoints, at present."""
-        return self._interval.length(self._rollbacks, self._executed)
+        return self._interval.steps
 
     # --- training -----------------------------------------------------------------------------------------------------
 
@@ -177,15 +177,18 @@ class Guard:
         if self._broken_off:
             self._roll_back("it was broken off")
         if not self._files.good:
+            began = self._clock()
             self._inventory.verify()
             self._save()
+            self._interval.save_took(self._clock() - began)
         first = self._executed
         while self._step < total or self._saved != self._step:
             try:
                 if self._step < total:
                     if self._executed - first >= limit:
                         self._give_up(f"{limit} steps were executed and {self._step} of {total} are made")
-                    self._let_in(self._inventory.collective.boundary())
+                    while came := self._inventory.collective.boundary():
+                        self._let_in(came)
                     yield from self._attempted()
                 if self._saved != self._step and (self._step >= total or self._step - self._saved >= self.interval):
                     self.checkpoint()
@@ -224,6 +227,7 @@ class Guard:
         self._reencode_if_due()
         self._save()
         self._interval.save_took(self._clock() - began)
+        self._interval.measure(self._rollbacks, self._executed)
         return True
 
     def restore(self) -> int:
@@ -361,6 +365,7 @@ class Guard:
                 self.restore()
             self._broken_off = False
         self._rollbacks += 1
+        self._interval.measure(self._rollbacks, self._executed)
         self._history.append(f"step {broken}: rolled back to {self._step}: {why}")
 
     def _join(self, why: str) -> None:
@@ -372,9 +377,10 @@ class Guard:
 
     def _let_in(self, nodes: list[int]) -> None:
         """Everybody gives what it holds to nodes that have just come, and all of them save: now they are alike."""
-        if not nodes:
-            return
-        self._step = self._inventory.hand_over(self._step, nodes)
+        counts = {"step": self._step, "executed": self._executed, "rollbacks": self._rollbacks}
+        counts = self._inventory.hand_over(counts, nodes)
+        self._step, self._executed, self._rollbacks = counts["step"], counts["executed"], counts["rollbacks"]
+        self._interval.forget()
         self._broken_off = False
         self._returns += 1
         self._save()
