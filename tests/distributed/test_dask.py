@@ -25,8 +25,8 @@ from tests.distributed.verbs import (
     Struck,
     every_verb,
     killed_before_during_and_after,
+    products_while_one_is_stopped,
     several_at_once,
-    stopped_for_a_while,
 )
 
 distributed = pytest.importorskip("distributed")
@@ -120,7 +120,7 @@ def test_workers_killed_before_during_and_after_a_product(own):
 def test_a_stopped_worker_is_not_waited_for(own):
     everyone_is_back(own)
 
-    assert stopped_for_a_while(Struck(own, CODE), 4.0) < 3.0
+    products_while_one_is_stopped(Struck(own, CODE))
 
 
 def test_blocks_lost_with_their_worker_are_placed_again_on_its_successor(own):
@@ -187,15 +187,13 @@ def test_a_worker_that_leaves_a_shared_cluster_for_good_is_not_waited_for(tmp_pa
 def test_a_scheduler_that_ends_during_a_product_is_a_clear_error(tmp_path):
     scheduler, workers, address = started(tmp_path)
     try:
-        slow = ShiftedExponential(shift=1.0, scale=0.1, unit_seconds=20.0)
+        slow = ShiftedExponential(shift=1.0, scale=0.1, unit_seconds=3600.0)
         with anyk.engines.open(address, faults=slow) as engine:
             timer = threading.Timer(0.5, scheduler.kill)
             timer.start()
-            began = time.monotonic()
             with pytest.raises(ClusterError, match=r"scheduler at .* was lost|worker .* died|cannot be reached"):
                 anyk.matmul(np.eye(20), np.eye(20), anyk.codes.matdot(1, workers=2), engine=engine)
             timer.join()
-            assert time.monotonic() - began < 15
             assert eventually(lambda: engine._gone)
             with pytest.raises(ClusterError, match="open the engine again"):
                 engine.respawn(0)

@@ -26,8 +26,8 @@ from tests.distributed.verbs import (
     Struck,
     every_verb,
     killed_before_during_and_after,
+    products_while_one_is_stopped,
     several_at_once,
-    stopped_for_a_while,
 )
 
 ray = pytest.importorskip("ray")
@@ -111,7 +111,7 @@ def test_workers_killed_before_during_and_after_a_product(six):
 def test_a_stopped_worker_is_not_waited_for(six):
     everyone_answers(six)
 
-    assert stopped_for_a_while(Struck(six, CODE), 3.0) < 3.0
+    products_while_one_is_stopped(Struck(six, CODE))
 
 
 def test_a_restarted_actor_gets_its_blocks_again(six):
@@ -145,13 +145,12 @@ def test_an_idle_worker_that_dies_is_news_and_never_comes_back_empty(six):
 
 
 def test_running_work_of_an_actor_is_really_cancelled(three):
-    lane, began = three.lanes[0], time.monotonic()
-    long = lane.submit(nap, 60.0)
+    lane = three.lanes[0]
+    long = lane.submit(nap, 3600.0)
     time.sleep(0.1)
 
     assert lane.cancel(long) == "flagged"
-    assert lane.submit(abs, -1).result(timeout=30) == 1
-    assert time.monotonic() - began < 20
+    assert lane.submit(abs, -1).result(timeout=60) == 1
 
 
 def test_blocks_can_be_written_to_although_rays_store_gives_them_read_only(three):

@@ -4,7 +4,6 @@ import contextlib
 import os
 import signal
 import threading
-import time
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -84,19 +83,16 @@ class Struck:
         self.rng = np.random.default_rng(0)
 
     def product(self, deed=None, rank=0, after=0.0):
-        """One product, with ``deed`` (a signal) done to a worker ``after`` seconds from its start; its seconds."""
+        """One product, with ``deed`` (a signal) done to a worker ``after`` seconds from its start."""
         A, B = self.rng.standard_normal((60, 50)), self.rng.standard_normal((50, 40))
         timer = threading.Timer(after, done_to, (self.pid_of(rank), deed)) if deed is not None else None
         if timer is not None and after > 0:
             timer.start()
         elif timer is not None:
             timer.function(*timer.args)
-        began = time.monotonic()
         check(anyk.matmul(A, B, self.code, engine=self.engine, rng=0, timeout=60), A @ B, self.code)
-        seconds = time.monotonic() - began
         if timer is not None and after > 0:
             timer.join()
-        return seconds
 
 
 def killed_before_during_and_after(struck, while_seconds=0.1):
@@ -109,20 +105,16 @@ def killed_before_during_and_after(struck, while_seconds=0.1):
     struck.product()
 
 
-def stopped_for_a_while(struck, seconds):
-    """A worker stands still for a while; products meanwhile are right and wait for nobody. Their longest seconds."""
+def products_while_one_is_stopped(struck, products=3):
+    """A worker stands still all the while; the products are right, so nobody waits for it."""
     pid = struck.pid_of(1)
     os.kill(pid, signal.SIGSTOP)
-    timer = threading.Timer(seconds, done_to, (pid, signal.SIGCONT))
-    timer.start()
-    longest = 0.0
     try:
-        while timer.is_alive():
-            longest = max(longest, struck.product())
+        for _ in range(products):
+            struck.product()
     finally:
-        timer.join()
+        done_to(pid, signal.SIGCONT)
     struck.product()
-    return longest
 
 
 def done_to(pid, deed):

@@ -1,7 +1,6 @@
 """Products awaited: together, with the loop going on, and cancelled."""
 
 import asyncio
-import time
 
 import numpy as np
 import pytest
@@ -12,7 +11,7 @@ from anyk.errors import InputError
 from anyk.faults import ShiftedExponential
 
 CODE = anyk.codes.matdot(2, workers=6)
-SLOW = ShiftedExponential(shift=1.0, scale=0.01, unit_seconds=30.0)
+SLOW = ShiftedExponential(shift=1.0, scale=0.01, unit_seconds=3600.0)
 
 
 @pytest.fixture
@@ -55,16 +54,15 @@ def test_a_cancelled_product_frees_its_workers(pair, engine):
             task = asyncio.ensure_future(anyk.amatmul(*pair, CODE, engine=opened, watch=seen.append))
             while not seen:
                 await asyncio.sleep(0.005)
-            began = time.monotonic()
             task.cancel()
             with pytest.raises(asyncio.CancelledError):
                 await task
             pending = [future for lane in opened.lanes for future in lane.pending()]
             while not all(future.done() for future in pending):
                 await asyncio.sleep(0.005)
-            return time.monotonic() - began
+            return True
 
-    assert asyncio.run(cancelled()) < 20  # of 30 that each task takes
+    assert asyncio.run(cancelled())  # although each task takes an hour
 
 
 def test_a_time_limit_of_asyncios_works(pair):
