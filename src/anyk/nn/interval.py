@@ -2,6 +2,7 @@
 
 from collections import deque
 from collections.abc import Callable
+from math import isnan, nan
 from statistics import median
 from typing import Literal
 
@@ -41,7 +42,7 @@ class Interval:
 
     Args:
         every: at least 1, or ``"auto"``: `best_interval` of what was measured of late.
-        usual: makes one number of what all nodes have measured, so that they save at the same step.
+        usual: makes one number of what all nodes have measured, so that they save at the same step; NaN: nothing yet.
 
     Attributes:
         steps: between checkpoints, at present.
@@ -67,6 +68,7 @@ class Interval:
 
     def measure(self, rollbacks: int, executed: int) -> None:
         """Choose again; all nodes are there."""
-        if self._measures and self._step_seconds and self._save_seconds:
-            pace = self._usual(median(self._save_seconds)), self._usual(median(self._step_seconds))
-            self.steps = best_interval(*pace, rollbacks, executed)
+        if self._measures:
+            save, step = (self._usual(median(each or [nan])) for each in (self._save_seconds, self._step_seconds))
+            if not isnan(save + step):
+                self.steps = best_interval(save, step, rollbacks, executed)

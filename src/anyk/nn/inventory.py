@@ -212,23 +212,23 @@ class Inventory:
     def _programs(self) -> dict[str, Program]:
         return {f"{name}.coded" if name else "coded": layer.program for name, layer in self.layers.items()}
 
-    def hand_over(self, step: int, nodes: Sequence[int]) -> int:
+    def hand_over(self, counts: Mapping[str, int], nodes: Sequence[int]) -> dict[str, int]:
         """Give all that is stored to nodes that have just come and hold nothing: everybody calls it at once.
 
         Args:
-            step: where the node here is; of those that come it does not matter.
+            counts: where the node here is; of those that come it does not matter.
             nodes: who comes.
 
         Returns:
-            The step where the others are.
+            The counts of the others.
 
         Raises:
             Uncorrectable: the others' blocks do not determine those of the new ones.
         """
         self.forget()
-        now = self.state(step)
-        told = {
-            "step": step,
+        now = self.state(0)
+        told: dict[str, Any] = {
+            "counts": dict(counts),
             "velocities": sorted(name for name in now.tensors if name.startswith("momentum/")),
             "groups": [dict(group) for group in now.groups],
             "updates": dict(now.updates),
@@ -242,8 +242,8 @@ class Inventory:
         self.collective.health.step = told["steps"]
         if set(nodes) & set(self.collective.here):
             self._prepare(told)
-        self._fill(self.state(told["step"]), list(nodes), others)
-        return int(told["step"])
+        self._fill(self.state(0), list(nodes), others)
+        return dict(told["counts"])
 
     def _fill(self, state: State, nodes: list[int], others: list[int]) -> None:
         """Blocks from the others' blocks, copies from one of the others."""
@@ -304,9 +304,11 @@ class Inventory:
         return max(layer.program.updates for layer in self.layers.values())
 
     def usual(self, seconds: float) -> float:
-        """The middle one of what the nodes have measured, the same for all of them."""
+        """The middle one of what the nodes have measured, the same for all of them; NaN where none of them has."""
         everybodys, came = self.meet(torch.full((len(self.collective.here), 1), seconds, dtype=torch.float64))
-        return float(np.median(everybodys[:, 0].numpy()[came]))
+        known = everybodys[:, 0].numpy()[came]
+        known = known[~np.isnan(known)]
+        return float(np.median(known)) if known.size else float("nan")
 
     def meet(self, pieces: Tensor) -> tuple[Tensor, NDArray[np.bool_]]:
         """Everybody's piece, shape (P, …), on the CPU, and which of them came, shape (P,)."""
