@@ -46,11 +46,21 @@ class OperandWitness:
         centre: what is subtracted from both before encoding, or None.
         usual: root mean square of a product of two blocks.
         rng: of the secret columns.
+        columns: how many there are.
     """
 
-    def __init__(self, code: Code, a: Array, b: Array, centre: Centre | None, usual: float, rng: Generator) -> None:
+    def __init__(
+        self,
+        code: Code,
+        a: Array,
+        b: Array,
+        centre: Centre | None,
+        usual: float,
+        rng: Generator,
+        columns: int = COLUMNS,
+    ) -> None:
         self._code, self._a, self._b, self._centre, self._usual = code, a, b, centre, usual
-        self._columns = draw_columns(code.partition.right_block(b.shape)[1], COLUMNS, rng).astype(a.dtype)
+        self._columns = draw_columns(code.partition.right_block(b.shape)[1], columns, rng).astype(a.dtype)
         self._noise = product_error(a.dtype)
         # Worked out when somebody is to be checked: mostly nobody is.
         self._images: Array | None = None

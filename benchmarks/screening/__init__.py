@@ -1,0 +1,1 @@
+"""How well wrong answers are found, and what that costs: `python -m benchmarks.screening --help`."""
