@@ -381,7 +381,6 @@ class Guard:
         counts = self._inventory.hand_over(counts, nodes)
         self._step, self._executed, self._rollbacks = counts["step"], counts["executed"], counts["rollbacks"]
         self._interval.steps = counts["every"]
-        self._interval.forget()
         self._broken_off = False
         self._returns += 1
         self._save()
