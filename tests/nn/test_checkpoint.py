@@ -19,7 +19,7 @@ from torch.optim.lr_scheduler import LambdaLR, MultiStepLR, SequentialLR
 
 from anyk.errors import InputError
 from anyk.nn import CodedSGD, Guard, VirtualNodes, generalized_polydot, product_mds, protect
-from anyk.nn.checkpoint import _plain, _tagged
+from anyk.nn.plain import plain, tagged
 from tests.nn.guarded import CODE, NODES, Run, distance, same, without_guard
 
 #: What decoding lost blocks from other nodes' may change.
@@ -120,7 +120,7 @@ def test_every_node_has_a_file_of_its_own_and_the_manifest_vouches_for_them(tmp_
     [None, 1.5, [1, [True]], (1, (2,)), {1: "a", (2, 3): None}, {"a": {"b": (1,)}}, {"tuple": 1}, {"pairs": [[1]]}],
 )
 def test_plain_states_come_back_from_json_as_they_were(value: object) -> None:
-    assert _plain(json.loads(json.dumps(_tagged(value)))) == value
+    assert plain(json.loads(json.dumps(tagged(value)))) == value
 
 
 def test_schedules_of_schedules_come_back_from_the_files(tmp_path: Path) -> None:

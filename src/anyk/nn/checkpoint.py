@@ -28,6 +28,7 @@ from torch import Tensor
 
 from anyk.errors import InputError
 from anyk.nn.inventory import Inventory, State
+from anyk.nn.plain import plain, tagged
 
 #: Version of what the files look like.
 FORMAT = 1
@@ -131,9 +132,9 @@ class Checkpoints:
             "model": self._description,
             "kinds": dict(state.kinds),
             "updates": dict(state.updates),
-            "groups": [_tagged(group) for group in state.groups],
+            "groups": [tagged(group) for group in state.groups],
             "random": {device: b64encode(random.numpy().tobytes()).decode() for device, random in state.random.items()},
-            "others": [_tagged(other) for other in state.others],
+            "others": [tagged(other) for other in state.others],
         }
 
     def _complete(self, unfinished: Path, facts: Mapping[str, Any]) -> None:
@@ -190,13 +191,13 @@ class Checkpoints:
             step,
             tensors,
             facts["kinds"],
-            [_plain(group) for group in facts["groups"]],
+            [plain(group) for group in facts["groups"]],
             facts["updates"],
             {
                 device: torch.frombuffer(bytearray(b64decode(random)), dtype=torch.uint8)
                 for device, random in facts["random"].items()
             },
-            [_plain(other) for other in facts["others"]],
+            [plain(other) for other in facts["others"]],
         )
         return state, {node: lost.get(node, "not readable there") for node in gone}
 
@@ -278,38 +279,3 @@ def _flush(directory: Path) -> None:
 
 def _digest(facts: Mapping[str, Any]) -> str:
     return sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
-
-
-# --- plain values as JSON and back ------------------------------------------------------------------------------------
-
-_TAGS = ({"tuple"}, {"pairs"})
-
-
-def _tagged(value: Any) -> Any:
-    """Tuples, and keys that are not strings, come back as they were: ``{1: (2,)}``."""
-    if value is None or isinstance(value, bool | int | float | str):
-        return value
-    if isinstance(value, list):
-        return [_tagged(each) for each in value]
-    if isinstance(value, tuple):
-        return {"tuple": [_tagged(each) for each in value]}
-    if isinstance(value, Mapping) and all(isinstance(key, str) for key in value) and set(value) not in _TAGS:
-        return {key: _tagged(each) for key, each in value.items()}
-    if isinstance(value, Mapping):
-        return {"pairs": [[_tagged(key), _tagged(each)] for key, each in value.items()]}
-    raise InputError(
-        f"Guard: a state with a {type(value).__name__} in it cannot be saved: checkpoints are read without running "
-        "anything. Give objects whose state_dict holds numbers, strings, lists, tuples and dictionaries."
-    )
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, list):
-        return [_plain(each) for each in value]
-    if isinstance(value, dict):
-        if set(value) == {"tuple"}:
-            return tuple(_plain(each) for each in value["tuple"])
-        if set(value) == {"pairs"}:
-            return {_plain(key): _plain(each) for key, each in value["pairs"]}
-        return {key: _plain(each) for key, each in value.items()}
-    return value

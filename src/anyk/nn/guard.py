@@ -80,15 +80,6 @@ class Step:
 class Guard:
     """Verifies, saves, and rolls back to the last checkpoint when more is wrong than the code corrects.
 
-        guard = anyk.nn.Guard(model, optimizer, "run/", every=50)
-        for step in guard.steps(2000):
-            with step:
-                x, y = batch(step.number)
-                optimizer.zero_grad()
-                criterion(model(x), y).backward()
-                optimizer.step()
-        weights = guard.export()
-
     After a roll-back earlier numbers come again; make the batch from the number, and the data rewind with the weights.
     What a checkpoint holds: all weights, velocities and buffers, settings of the optimizer, torch's random number
     generators, and the state of ``others``. Before each one everything stored is verified by random probes and wrong
@@ -111,6 +102,20 @@ class Guard:
 
     Raises:
         InputError: an unusable argument, checkpoints of another model, or none in the directory that can be used.
+
+    >>> from tempfile import TemporaryDirectory
+    >>> from anyk.nn import VirtualNodes, generalized_polydot, protect
+    >>> model = protect(nn.Linear(4, 2), generalized_polydot(2, 2, nodes=8), VirtualNodes(8))
+    >>> optimizer = CodedSGD(model.parameters(), lr=0.1)
+    >>> with TemporaryDirectory() as directory:
+    ...     guard = Guard(model, optimizer, directory, every=5)
+    ...     for step in guard.steps(10):
+    ...         with step:  # an uncorrectable product in here rolls back
+    ...             optimizer.zero_grad()
+    ...             model(torch.eye(4) * step.number).square().mean().backward()
+    ...             optimizer.step()
+    >>> guard.report().useful, guard.report().checkpoints, sorted(guard.export())
+    (10, 3, ['bias', 'weight'])
     """
 
     def __init__(
