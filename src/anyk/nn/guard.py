@@ -382,10 +382,9 @@ class Guard:
 
     def _let_in(self, nodes: list[int]) -> None:
         """Everybody gives what it holds to nodes that have just come, and all of them save: now they are alike."""
-        counts = {"step": self._step, "executed": self._executed, "rollbacks": self._rollbacks, "every": self.interval}
-        counts = self._inventory.hand_over(counts, nodes)
-        self._step, self._executed, self._rollbacks = counts["step"], counts["executed"], counts["rollbacks"]
-        self._interval.steps = counts["every"]
+        own = [self._step, self._executed, self._rollbacks, self._interval.steps]
+        counts = self._inventory.hand_over(own, nodes)
+        self._step, self._executed, self._rollbacks, self._interval.steps = counts
         self._broken_off = False
         self._returns += 1
         self._save()

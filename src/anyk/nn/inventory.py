@@ -212,7 +212,7 @@ class Inventory:
     def _programs(self) -> dict[str, Program]:
         return {f"{name}.coded" if name else "coded": layer.program for name, layer in self.layers.items()}
 
-    def hand_over(self, counts: Mapping[str, int], nodes: Sequence[int]) -> dict[str, int]:
+    def hand_over(self, counts: Sequence[int], nodes: Sequence[int]) -> list[int]:
         """Give all that is stored to nodes that have just come and hold nothing: everybody calls it at once.
 
         Args:
@@ -228,7 +228,7 @@ class Inventory:
         self.forget()
         now = self.state(0)
         told: dict[str, Any] = {
-            "counts": dict(counts),
+            "counts": list(counts),
             "velocities": sorted(name for name in now.tensors if name.startswith("momentum/")),
             "groups": [dict(group) for group in now.groups],
             "updates": dict(now.updates),
@@ -243,7 +243,7 @@ class Inventory:
         if set(nodes) & set(self.collective.here):
             self._prepare(told)
         self._fill(self.state(0), list(nodes), others)
-        return dict(told["counts"])
+        return list(told["counts"])
 
     def _fill(self, state: State, nodes: list[int], others: list[int]) -> None:
         """Blocks from the others' blocks, copies from one of the others."""
