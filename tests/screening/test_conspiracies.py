@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 import anyk
+from anyk.screening import Evidence, draw_columns
 from anyk.screening.collusion import candidates, draws_needed
-from anyk.screening.syndrome import Evidence, draw_columns
 from tests.screening.words import SIDE, clean, codes_of, exhaustive, some
 
 

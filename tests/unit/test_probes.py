@@ -1,4 +1,4 @@
-"""The law of the measured error: within a factor 2 in 95 % of cases, whatever the error looks like."""
+"""The law of the measured error: within a factor 2 in 95 % of cases, whatever the error looks like, however small."""
 
 import numpy as np
 import pytest
@@ -9,8 +9,8 @@ from anyk.probes import COLUMNS, Probe, Sketch
 from anyk.verbs.decode import decode
 
 TRIALS = 400
-#: An estimate from r Gaussian numbers, squared, is chi-squared: how often it is off by more than a factor 2.
-CHANCE = stats.chi2.cdf(COLUMNS / 4, COLUMNS) + stats.chi2.sf(COLUMNS * 4, COLUMNS)
+#: What is promised: so many are off by more than a factor 2. One vector measured by a sketch keeps it by little.
+PROMISE = 0.05
 
 
 def normal(rng, *shape):
@@ -33,13 +33,18 @@ ERRORS = {
     "in one block, of rank one": lambda rng: np.pad(np.outer(normal(rng, 20), normal(rng, 25)), ((20, 0), (0, 25))),
     "one and the same": lambda rng: np.ones((40, 50)),
     "over many scales": lambda rng: np.outer(np.geomspace(1, 1e-6, 40), normal(rng, 50)) * normal(rng, 40, 1),
+    "in two entries of one row": lambda rng: np.outer(unit(40, 3), unit(50, 7) - unit(50, 9)),
+    "on a diagonal": lambda rng: np.eye(40, 50),
 }
 # what is multiplied: A (40, depth) and B (depth, 50)
 FACTORS = {
     "any": lambda rng: (normal(rng, 40, 30), normal(rng, 30, 50)),
     "a product of rank one": lambda rng: (normal(rng, 40, 1), normal(rng, 1, 50)),
     "positive": lambda rng: (1 + abs(normal(rng, 40, 30)), 1 + abs(normal(rng, 30, 50))),
-    "badly scaled": lambda rng: (normal(rng, 40, 30) * np.geomspace(1, 1e8, 40)[:, None], normal(rng, 30, 50)),
+    "of rows of eight decades": lambda rng: (
+        normal(rng, 40, 30) * np.geomspace(1, 1e8, 40)[:, None],
+        normal(rng, 30, 50),
+    ),
 }
 
 
@@ -51,9 +56,14 @@ def measured_by_sketch(A, B, C, rng):
     return Sketch.draw(A, rng).of(B).error(C)
 
 
-def off_by_more_than_two(ratios):
+def share_off_by_more_than_two(ratios):
     ratios = np.asarray(ratios)
-    return int(np.sum((ratios < 0.5) | (ratios > 2)))
+    return np.mean((ratios < 0.5) | (ratios > 2))
+
+
+def tolerated(trials):
+    """A gauge that is off by more than two with the promised probability exceeds this share once in a million."""
+    return stats.binom.ppf(1 - 1e-6, trials, PROMISE) / trials
 
 
 @pytest.mark.parametrize("measured", [measured_by_probe, measured_by_sketch])
@@ -71,79 +81,147 @@ def test_the_measured_error_is_within_a_factor_two(error, factors, measured):
         E *= 1e-5 * np.linalg.norm(A @ B) / np.linalg.norm(E)
         ratios.append(measured(A, B, A @ B + E, rng) / 1e-5)
 
-    # Rank one is the worst there can be. A correct estimate exceeds the bound once in a million.
-    assert off_by_more_than_two(ratios) <= stats.binom.ppf(1 - 1e-6, TRIALS, CHANCE)
+    assert share_off_by_more_than_two(ratios) <= tolerated(TRIALS)
 
 
-def test_the_law_is_chi_squared_for_errors_of_rank_one():
+def test_the_law_of_a_sketch_is_chi_squared_for_single_vectors():
     """So 4.1 % are off by more than a factor 2, nearly all of them estimates that are too small."""
     rng = np.random.default_rng(0)
-    A, B = FACTORS["any"](rng)
+    A, b = normal(rng, 40, 30), normal(rng, 30, 1)
     estimates = []
     for _ in range(4 * TRIALS):
-        E = ERRORS["of rank one"](rng)
-        E *= 1e-5 * np.linalg.norm(A @ B) / np.linalg.norm(E)
-        estimates.append(measured_by_probe(A, B, A @ B + E, rng) / 1e-5)
+        e = normal(rng, 40, 1)
+        e *= 1e-5 * np.linalg.norm(A @ b) / np.linalg.norm(e)
+        estimates.append(measured_by_sketch(A, b, A @ b + e, rng) / 1e-5)
 
     assert stats.kstest(COLUMNS * np.square(estimates), stats.chi2(COLUMNS).cdf).pvalue > 1e-6
-    assert pytest.approx(0.041, abs=0.0005) == CHANCE
+    assert stats.chi2.cdf(COLUMNS / 4, COLUMNS) + stats.chi2.sf(COLUMNS * 4, COLUMNS) < PROMISE
 
 
-@pytest.mark.parametrize("dtype", ["float64", "float32", "complex128"])
-@pytest.mark.parametrize(
-    "code",
-    [
-        anyk.codes.matdot(4, 8),
-        anyk.codes.matdot(4, 12),
-        anyk.codes.polynomial(3, 3, 12),
-        anyk.codes.generalized_polydot(2, 2, 2, 12),
-        anyk.codes.uncoded(2, 1, 2),
-    ],
-    ids=str,
-)
-def test_errors_of_rounding_alone_are_measured_together_with_the_probes_own(code, dtype):
-    """Within a factor 2 of both together: never too small, and too large for products as exact as plain ones."""
-    rng, ratios, too_small = np.random.default_rng(1), [], []
-    wide = np.result_type(dtype, np.longdouble)
-    for _ in range(100):
-        A, B = (normal(rng, 36, 36).astype(dtype) for _ in range(2))
-        tasks = rng.permutation(code.workers)[: code.recovery_threshold]
-        left, right = code.encode(A, B)
-        C = decode(code, {int(task): left[task] @ right[task] for task in tasks}, shape=(36, 36), partial=True).value
-        probe = Probe.draw(A, B, rng)
-        exact, signs = A.astype(wide) @ B.astype(wide), probe.signs.astype(wide)
-        own = probe.expected - signs @ exact.T, probe.signs @ C.T - signs @ C.T.astype(wide)
-        probes = np.linalg.norm(own[0] - own[1]) / np.sqrt(COLUMNS) / np.linalg.norm(exact)
-        true, measured = np.linalg.norm(C - exact) / np.linalg.norm(exact), probe.error(C)
-        ratios.append(measured / np.hypot(true, probes))
-        too_small.append(min(1, measured / true))
+# --- rounding alone --------------------------------------------------------------------------------------------------
 
-    bound = stats.binom.ppf(1 - 1e-6, len(ratios), CHANCE)
-    assert off_by_more_than_two(ratios) <= bound
-    assert off_by_more_than_two(too_small) <= bound
+
+def scaled(rng, height, width):
+    return 10 ** rng.uniform(-6, 6, (height, 1)) * normal(rng, height, width) * 10 ** rng.uniform(-6, 6, (1, width))
+
+
+ENTRIES = {
+    "Gaussian": normal,
+    "positive": lambda rng, *shape: rng.uniform(0.1, 1.1, shape),
+    "rectified": lambda rng, *shape: np.maximum(normal(rng, *shape), 0),
+    "far from zero": lambda rng, *shape: 100 + normal(rng, *shape),
+    "mostly zero": lambda rng, *shape: normal(rng, *shape) * (rng.random(shape) < 0.1),
+    "over twelve decades": scaled,
+}
+CODES = [
+    anyk.codes.uncoded(1, 1, 1),
+    anyk.codes.uncoded(2, 2, 2),
+    anyk.codes.replication(2, 1, 2, 2),
+    anyk.codes.mds(4, 6),
+    anyk.codes.polynomial(3, 3, 12),
+    anyk.codes.matdot(4, 9),
+    anyk.codes.generalized_polydot(2, 2, 2, 12),
+    anyk.codes.approximate_matdot(4, 9),
+]
+#: Height, depth, width: square, long and short inside, vectors on either side and both.
+SHAPES = [(64, 64, 64), (120, 40, 90), (30, 250, 40), (150, 2, 100), (200, 1, 200), (64, 200, 1), (1, 200, 64)]
+
+
+def drawn(entries, rng, dtype, *shape):
+    values = ENTRIES[entries](rng, *shape)
+    return (values + 1j * ENTRIES[entries](rng, *shape) if np.dtype(dtype).kind == "c" else values).astype(dtype)
+
+
+def decoded(code, A, B, rng):
+    """The product from as many random answers as are needed."""
+    tasks = rng.permutation(code.workers)[: code.recovery_threshold]
+    left, right = code.encode(A, B)
+    answers = {int(task): left[task] @ right[task] for task in tasks}
+    return decode(code, answers, shape=(A.shape[0], B.shape[1]), partial=True).value
+
+
+def wider(matrix):
+    """Single precision in double, double in extended: what a product rounds does not count there."""
+    return matrix.astype(np.result_type(matrix, np.float64 if np.finfo(matrix.dtype).eps > 1e-10 else np.longdouble))
+
+
+def size(matrix):
+    """Frobenius norm, also of extended precision and of what cannot be squared."""
+    unit = abs(matrix).max() or 1
+    return float(np.sqrt((abs(matrix / unit) ** 2).sum()) * unit)
+
+
+def wide_enough(dtype):
+    return np.finfo(dtype).eps > 1e-10 or np.finfo(np.longdouble).eps < 1e-2 * np.finfo(dtype).eps
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64", "complex64", "complex128"])
+def test_rounding_alone_is_measured_within_a_factor_two(dtype):
+    if not wide_enough(dtype):
+        pytest.skip("no wider precision here to know the truth by")
+    rng, by_probe, by_sketch = np.random.default_rng(1), [], []
+    for height, depth, width in SHAPES:
+        for entries in ENTRIES:
+            for code in CODES:
+                A, B = drawn(entries, rng, dtype, height, depth), drawn(entries, rng, dtype, depth, width)
+                C, exact = decoded(code, A, B, rng), wider(A) @ wider(B)
+                if true := size(C - exact) / size(exact):
+                    by_probe.append(measured_by_probe(A, B, C, rng) / true)
+                    by_sketch.append(measured_by_sketch(A, B, C, rng) / true)
+
+    assert len(by_probe) > 250
+    assert share_off_by_more_than_two(by_probe) < 0.02
+    assert share_off_by_more_than_two(by_sketch) < PROMISE
+    assert np.median(by_probe) == pytest.approx(1, abs=0.05)
+    assert np.median(by_sketch) == pytest.approx(1, abs=0.05)
+
+
+@pytest.mark.parametrize("width", [1, 3, 20])
+@pytest.mark.parametrize("dtype", ["float32", "float64", "complex128"])
+def test_the_rounding_of_a_product_of_few_entries_is_measured_exactly(width, dtype):
+    if not wide_enough(dtype):
+        pytest.skip("no wider precision here to know the truth by")
+    rng = np.random.default_rng(3)
+    A, B = drawn("Gaussian", rng, dtype, 24, 200), drawn("Gaussian", rng, dtype, 200, width)
+    C, exact = A @ B, wider(A) @ wider(B)
+
+    assert measured_by_probe(A, B, C, rng) == pytest.approx(size(C - exact) / size(exact), rel=0.02)
+
+
+def test_nothing_is_wrong_with_a_product_that_is_not_rounded():
+    rng = np.random.default_rng(3)
+    A, B = (rng.integers(-1000, 1000, (50, 50)).astype(float) for _ in range(2))
+    assert measured_by_probe(A, B, A @ B, rng) == measured_by_sketch(A, B, A @ B, rng) == 0.0
+
+
+# --- other products --------------------------------------------------------------------------------------------------
 
 
 def test_approximate_products_are_measured():
     """From too few answers: errors of tens of percent, of the shape the code gives them."""
     code, rng, ratios = anyk.codes.generalized_polydot(2, 2, 2, 12), np.random.default_rng(2), []
     for _ in range(TRIALS):
-        A, B = normal(rng, 24, 24), normal(rng, 24, 24)
+        A, B = normal(rng, 48, 48), normal(rng, 48, 48)
         tasks = rng.permutation(12)[:6]
         left, right = code.encode(A, B)
         C = decode(code, {int(task): left[task] @ right[task] for task in tasks}, partial=True).value
         ratios.append(measured_by_probe(A, B, C, rng) / (np.linalg.norm(C - A @ B) / np.linalg.norm(A @ B)))
 
-    assert off_by_more_than_two(ratios) <= stats.binom.ppf(1 - 1e-6, TRIALS, CHANCE)
+    assert share_off_by_more_than_two(ratios) <= tolerated(TRIALS)
     assert np.mean(ratios) == pytest.approx(1, abs=0.1)
 
 
-@pytest.mark.parametrize("width", range(1, COLUMNS + 1))
-def test_a_narrow_product_is_measured_in_full(width):
-    rng = np.random.default_rng(3)
-    A, B, E = normal(rng, 20, 10), normal(rng, 10, width), 1e-3 * normal(rng, 20, width)
-    true = np.linalg.norm(E) / np.linalg.norm(A @ B)
+@pytest.mark.parametrize("share", [0.9, 1.0, 1.1, 100.0])
+def test_what_has_little_to_do_with_the_product_is_measured_too(share):
+    """Errors as large as the product and larger, where the size of what was formed says nothing about the truth."""
+    rng, ratios = np.random.default_rng(2), []
+    for _ in range(TRIALS):
+        A, B = normal(rng, 48, 30), normal(rng, 30, 48)
+        E = normal(rng, 48, 48) - A @ B
+        E *= share * np.linalg.norm(A @ B) / np.linalg.norm(E)
+        ratios.append(measured_by_probe(A, B, A @ B + E, rng) / share)
 
-    assert measured_by_probe(A, B, A @ B + E, rng) == pytest.approx(true, rel=1e-12 + 2 * true)
+    assert share_off_by_more_than_two(ratios) <= tolerated(TRIALS)
 
 
 @pytest.mark.parametrize(
@@ -165,10 +243,11 @@ def test_a_product_that_should_vanish_and_does_has_no_error():
     assert measured_by_probe(A, B, np.eye(9), rng) >= 1
 
 
+@pytest.mark.parametrize("size", [9, 50])
 @pytest.mark.parametrize("bad", [np.nan, np.inf])
-def test_what_is_not_finite_is_measured_as_not_finite(bad):
+def test_what_is_not_finite_is_measured_as_not_finite(bad, size):
     rng = np.random.default_rng(6)
-    A, B = normal(rng, 9, 9), normal(rng, 9, 9)
+    A, B = normal(rng, size, size), normal(rng, size, size)
     C = A @ B
     C[4, 4] = bad
     with np.errstate(invalid="ignore"):
@@ -176,10 +255,41 @@ def test_what_is_not_finite_is_measured_as_not_finite(bad):
         assert not np.isfinite(measured_by_sketch(A, B, C, rng))
 
 
-def test_a_seed_decides_the_signs():
+@pytest.mark.parametrize("dtype", ["float32", "float64", "complex64", "complex128"])
+def test_any_layout_of_memory_is_measured_alike(dtype):
     rng = np.random.default_rng(7)
-    A, B = normal(rng, 9, 9), normal(rng, 9, 9)
+    A, B = drawn("Gaussian", rng, dtype, 40, 30), drawn("Gaussian", rng, dtype, 30, 50)
+    C = A @ B
+    layouts = [
+        np.ascontiguousarray,
+        np.asfortranarray,
+        lambda X: np.repeat(X, 2, axis=1)[:, ::2],
+        lambda X: X[::-1][::-1],
+    ]
+    for measured in (measured_by_probe, measured_by_sketch):
+        found = [measured(*(layout(X) for X in (A, B, C)), np.random.default_rng(8)) for layout in layouts]
+        # The passes round in another order, which may lead to another row here and there.
+        assert found == pytest.approx([found[0]] * len(layouts), rel=0.5)
+
+
+def test_some_rows_are_measured_by_the_probe_of_all():
+    rng = np.random.default_rng(8)
+    A, B = normal(rng, 60, 30), normal(rng, 30, 50)
+    C = A @ B
+    C[:30] *= 1.001
+    probe = Probe.draw(A, B, rng)
+
+    assert probe.of_rows(slice(0, 30)).error(C[:30]) == pytest.approx(1e-3, rel=0.5)
+    assert probe.of_rows(slice(30, 60)).error(C[30:]) < 1e-14
+    assert probe.of_rows(slice(0, 30)).size ** 2 + probe.of_rows(slice(30, 60)).size ** 2 == pytest.approx(
+        probe.size**2
+    )
+
+
+def test_a_seed_decides_what_is_measured():
+    rng = np.random.default_rng(7)
+    A, B = normal(rng, 40, 40), normal(rng, 40, 40)
     first, second = (Probe.draw(A, B, np.random.default_rng(8)) for _ in range(2))
-    assert np.array_equal(first.signs, second.signs)
-    assert set(np.unique(first.signs)) == {-1.0, 1.0}
-    assert first.expected == pytest.approx((A @ B @ first.signs.T).T, rel=1e-12)
+    assert np.array_equal(first.columns, second.columns)
+    assert first.expected == pytest.approx(A @ B @ first.columns, rel=1e-10, abs=1e-10)
+    assert first.error(A @ B) == first.error(A @ B) == second.error(A @ B) != measured_by_probe(A, B, A @ B, rng)

@@ -205,7 +205,7 @@ def test_a_band_that_is_not_finite_spoils_the_whole(bad):
 
 
 def test_the_error_of_huge_and_tiny_products_is_measured_in_bands():
-    for scale in (1e-160, 1e150):
+    for scale in (1e-150, 1e150):
         A = np.eye(12) * scale
         product = anyk.matmul(A, A, codes.matdot(2, 4), engine="inline", bands=3)
 

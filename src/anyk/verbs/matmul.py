@@ -165,7 +165,7 @@ def _measured_product(a: Array, b: Array, shape: tuple[int, ...], call: _Call) -
     began = perf_counter()
     code, engine, value = call.settings.code, call.settings.engine, np.empty((a.shape[0], b.shape[1]), a.dtype)
     bands = bands_of(a, b, code, call.settings.stop, call.bands)
-    probe = Probe.draw(a, b, call.rng) if call.verify or call.asked else None
+    probe = Probe.draw(a, b, call.rng, columns=2 if call.asked else 1) if call.verify or call.asked else None
     probed = perf_counter()
     centre = Centre.of(a, b) if call.centering else None
     with encoded(engine, code, a, b, centre, rows=bands[0].stop) as blocks:
@@ -174,9 +174,14 @@ def _measured_product(a: Array, b: Array, shape: tuple[int, ...], call: _Call) -
         whole = _Whole(call, a, b, value, probe, centre, screen, blocks, engine.clock.now())
         parts = [whole.band(rows, alone=len(bands) == 1) for rows in bands]
     sizes = [probe.of_rows(rows).size if probe else len(value[rows]) ** 0.5 for rows in bands]
-    product = joined(parts, sizes, value.reshape(shape))
+    product = joined(parts, sizes, value)
     seconds["encode"] += product.seconds["encode"]
-    return replace(product, seconds={**product.seconds, **seconds, "total": perf_counter() - began})
+    if probe and call.verify and len(bands) > 1:
+        formed = perf_counter()
+        product = replace(product, error=probe.error(value), error_kind="measured")
+        seconds["measure"] = product.seconds["measure"] + perf_counter() - formed
+    seconds["total"] = perf_counter() - began
+    return replace(product, value=value.reshape(shape), seconds={**product.seconds, **seconds})
 
 
 @dataclass(frozen=True, eq=False)
@@ -218,12 +223,14 @@ class _Whole:
                 elapsed = settings.engine.clock.now() - self.began
                 settings = replace(settings, timeout=max(0.0, settings.timeout - elapsed))
         seconds = {"encode": perf_counter() - began}
+        # Measuring bands takes a pass over B each: only where it is to be known how good they are.
+        is_measured = call.verify and (alone or isinstance(settings.stop, until))
         run = Run(
             settings,
             *self.blocks,
             out.shape,
             out.dtype,
-            probe if call.verify else None,
+            probe if is_measured else None,
             centre=centre,
             sample=sample_of(a, self.b, settings.code, centre, call.rng) if call.fitting else None,
             screen=self.screen,

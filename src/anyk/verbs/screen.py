@@ -163,11 +163,11 @@ class Screen:
     def _agrees(self, product: Array, error: float) -> bool:
         """The product is what the operands give, but for the error expected of it."""
         assert self._probe is not None
-        columns = self._probe.signs.T
+        columns = self._probe.columns
         usual = self._usual * sqrt(self._code.partition.inner) * gain(columns)
         with np.errstate(all="ignore"):
             found = times_few(product, columns)
-        return not strange_rows(found, self._probe.expected.T, noise=error, usual=usual).size
+        return not strange_rows(found, self._probe.expected, noise=error, usual=usual).size
 
     def suspects(self, answers: Mapping[int, Array]) -> tuple[int, ...] | None:
         """The wrong ones among these answers; None: some are wrong, and it cannot be said which."""
