@@ -119,7 +119,7 @@ class TrainingCode:
         """Number of nodes P."""
         return int(self.row.shape[-1])
 
-    @property
+    @cached_property
     def storage(self) -> Code:
         """The code of the stored blocks: mn blocks of W, one mixture of them at each node."""
         left = np.einsum("iw,jw->ijw", self.row, self.col).reshape(-1, 1, self.nodes)
