@@ -8,6 +8,7 @@ OPTIONAL = {
     "src/anyk/engines/mpi.py": "mpi4py",
     "src/anyk/engines/ray.py": "ray",
     "src/anyk/nn/*": "torch",
+    "tests/nn/*": "torch",
     "tests/golden/make_*.py": "mpmath",
 }
 
