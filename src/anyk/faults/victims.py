@@ -1,6 +1,11 @@
-"""Whom a crash or a stop hits."""
+"""Whom a fault hits, and workers that end for good."""
 
-from anyk.faults.base import Draw
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import Literal
+
+from anyk.faults import checks
+from anyk.faults.base import Draw, Fate
 
 
 def hit(draw: Draw, probability: float, ranks: tuple[int, ...], rounds: tuple[int, ...] | None) -> bool:
@@ -12,3 +17,41 @@ def hit(draw: Draw, probability: float, ranks: tuple[int, ...], rounds: tuple[in
     if rounds is not None and draw.round not in rounds:
         return False
     return draw.rank in ranks or bool(draw.own().random() < probability)
+
+
+@dataclass(frozen=True)
+class Ending(ABC):
+    """A model of workers that end: the named ranks for certain, every other one with a probability.
+
+    Args:
+        probability: for each piece of work alone, from 0 to 1.
+        ranks: workers hit for certain.
+        rounds: only in these rounds (0 is a worker's first piece of work), or None for all. Rounds go on counting when
+            a worker is replaced, so ``rounds=(0,)`` spares its successor.
+        after_seconds: how long after receiving the work; at least 0.
+
+    Raises:
+        InputError: a field outside these bounds.
+    """
+
+    probability: float = 0.0
+    ranks: tuple[int, ...] = ()
+    rounds: tuple[int, ...] | None = None
+    after_seconds: float = 0.0
+
+    def __post_init__(self) -> None:
+        checks.probability(self, "probability")
+        checks.counts(self, "ranks")
+        if self.rounds is not None:
+            checks.counts(self, "rounds")
+        checks.number(self, "after_seconds", remedy="0 means at once.")
+
+    @property
+    @abstractmethod
+    def end(self) -> Literal["crash", "stop"]:
+        """How a worker ends."""
+
+    def fate(self, draw: Draw) -> Fate:
+        """The end, after the delay, for those it hits."""
+        struck = hit(draw, self.probability, self.ranks, self.rounds)
+        return Fate(self.after_seconds, self.end) if struck else Fate()
