@@ -10,9 +10,10 @@ from numpy.typing import NDArray
 
 from anyk.code import Code
 from anyk.errors import InputError
+from anyk.probes import draw_columns
 from anyk.screening.collusion import candidates, draws_needed
 from anyk.screening.pursuit import Explanation, explain, pursue
-from anyk.screening.syndrome import Evidence, columns_for, draw_columns
+from anyk.screening.syndrome import Evidence, columns_for
 from anyk.screening.thresholds import UNSEEN, false_agreement, in_words, loudest_clean, unseen
 
 __all__ = [
@@ -95,9 +96,10 @@ def _explained(evidence: Evidence, model: Model, rng: Generator) -> Explanation 
     if first is not None and _is_vouched_for(evidence, model, first):
         return first
     seen = evidence.syndrome(evidence.finite)
-    spare = _spare(evidence)
-    most = spare // 2 if model == "adversarial" else (spare + seen.span().rank - 1) // 2
-    if not 1 <= most < len(seen.words):
+    spare, rank = _spare(evidence), seen.span().rank
+    most = spare // 2 if model == "adversarial" else (spare + rank - 1) // 2
+    # There are at least as many wrong ones as their errors are independent.
+    if not max(1, rank) <= most < len(seen.words):
         return None
     for believed in candidates(evidence, most, _DRAWS[model], rng):
         found = explain(evidence, believed)

@@ -96,10 +96,10 @@ def pursue(evidence: Evidence) -> Explanation | None:
     while not seen.agrees:
         # The loudest rows tell who is wrong; all rows are asked again once those agree.
         part = evidence.loudest(seen)
-        heard = _thrown_out(part, believed, seen if part is evidence else part.syndrome(believed))
+        heard = _thrown_out(part, believed, seen if part is evidence else part.syndrome(believed, seen.checks))
         if heard is None:
             return None
-        seen = heard if part is evidence else evidence.syndrome(believed)
+        seen = heard if part is evidence else evidence.syndrome(believed, heard.checks)
     return _explanation(evidence, believed, seen)
 
 
@@ -113,8 +113,9 @@ def _thrown_out(evidence: Evidence, believed: Flags, seen: Syndrome) -> Syndrome
         span = seen.span()
         if span.is_full:
             return None
-        believed[_betrayed(seen, span)] = False
-        seen = evidence.syndrome(believed)
+        betrayed = _betrayed(seen, span)
+        believed[betrayed] = False
+        seen = evidence.syndrome(believed, seen.checks_without(betrayed))
         if seen.agrees:
             return seen
 

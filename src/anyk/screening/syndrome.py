@@ -18,12 +18,11 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
-from numpy.random import Generator
 from numpy.typing import NDArray
 
 from anyk.arrays import times_few, working_dtype
 from anyk.code import Code
-from anyk.screening.thresholds import UNIFORM, loudest_clean
+from anyk.screening.thresholds import HIDDEN, UNIFORM, loudest_clean
 from anyk.weights import product_error
 
 Array = NDArray[Any]
@@ -53,21 +52,6 @@ def columns_for(correctable: int) -> int:
     [2, 2, 5, 8]
     """
     return min(MOST_COLUMNS, max(2, correctable))
-
-
-def draw_columns(width: int, columns: int, rng: Generator) -> Array:
-    """Omega, shape (width, r); the identity where that is not wider.
-
-    Args:
-        width: of an answer.
-        columns: r.
-        rng: where they come from; keep it secret from whoever may lie.
-    """
-    if width <= columns:
-        return np.eye(width)
-    signs = rng.integers(0, 2, (width, columns)) * 2.0 - 1
-    drawn: Array = signs * rng.uniform(0.5, 1.5, (width, columns))
-    return drawn
 
 
 @dataclass(frozen=True, eq=False)
@@ -130,6 +114,13 @@ class Syndrome:
     def together(self) -> float:
         """Norm of the syndromes of all words."""
         return float(np.sqrt((self.loudness**2).sum()))
+
+    def checks_without(self, places: NDArray[np.intp]) -> Array:
+        """The parity checks of those who are left when some are thrown out: one fewer for each."""
+        checks = self.checks
+        for place in places:
+            checks = _without(checks, place)
+        return checks
 
     def span(self) -> "Span":
         """What the loudest words span beyond rounding."""
@@ -217,13 +208,14 @@ class Evidence:
     def _flat(self) -> Array:
         return self.prints.reshape(len(self.tasks), -1)
 
-    def syndrome(self, believed: Flags) -> Syndrome:
+    def syndrome(self, believed: Flags, checks: Array | None = None) -> Syndrome:
         """What the believed answers say of one another.
 
         Args:
             believed: shape (P,), all of them finite.
+            checks: theirs, where they are known.
         """
-        checks, units = self._checks(believed), self._units(believed)
+        checks, units = self._checks(believed) if checks is None else checks, self._units(believed)
         seen = Syndrome(checks, checks.T @ self._flat / units, units, self.among)
         if seen.agrees or not self._uniform(believed, int(seen.loudness.argmax())).all():
             return seen
@@ -263,15 +255,15 @@ class Evidence:
         Returns:
             Errors, shape (t, W), and how loud an error of one unit would make the syndromes, shape (t,).
         """
-        mixing, lengths = np.zeros((len(suspects), len(self.tasks)), self.prints.dtype), np.ones(len(suspects))
-        for place, suspect in enumerate(suspects):
-            joined = believed.copy()
-            joined[suspect] = True
-            checks = self._checks(joined)
-            lengths[place] = np.linalg.norm(checks[suspect])
-            mixing = mixing.astype(np.result_type(mixing, checks), copy=False)
-            # The one check that he takes part in beside the believed; it shows his error and theirs, which is rounding.
-            mixing[place] = checks @ checks[suspect].conj() / max(lengths[place] ** 2, np.finfo(float).tiny)
+        joined = believed.copy()
+        joined[suspects] = True
+        checks = self._checks(joined)
+        # For each the one check in which he takes part and no other suspect does: it shows his error, and the rounding
+        # of the believed.
+        own = np.linalg.pinv(checks[suspects])
+        mixing = (checks @ own).T
+        mixing[:, suspects] = np.eye(len(suspects))
+        lengths = 1 / np.maximum(np.linalg.norm(own, axis=0), np.finfo(float).tiny)
         return mixing @ self._flat / units, lengths
 
     def measured(self, believed: Flags) -> Array:
@@ -291,6 +283,27 @@ class Evidence:
         usual = self.powers[believed].mean() + self.floor**2
         units: NDArray[np.float64] = self.noise * np.sqrt(believed @ self._rows / max(1, believed.sum()) + usual)
         return np.repeat(np.where(units > 0, units, 1.0), self.prints.shape[2])
+
+
+def _without(checks: Array, place: int) -> Array:
+    """Turn the columns until this answer takes part in one of them alone, and leave that out.
+
+    Args:
+        checks: shape (P, c).
+        place: of the answer.
+    """
+    size = np.linalg.norm(checks[place])
+    if size <= HIDDEN:
+        left = checks.copy()
+    else:
+        # A reflection that sends the direction of his row to one of the axes.
+        mirror = checks[place].conj() / size
+        axis = int(abs(mirror).argmax())
+        mirror[axis] += mirror[axis] / abs(mirror[axis])
+        mirror /= np.linalg.norm(mirror)
+        left = np.delete(checks - np.outer(checks @ mirror, 2 * mirror.conj()), axis, axis=1)
+    left[place] = 0
+    return left
 
 
 def _squares(prints: Array) -> NDArray[np.float64]:
