@@ -31,6 +31,9 @@ Profile = NDArray[np.float64]
 #: Two copies of each block reach this error from as many answers as there are blocks.
 WORST_BETTER_THAN_COPIES = 0.4
 
+#: From so many blocks on, powers are worse than Chebyshev polynomials at every radius.
+_POWERS_END = 10
+
 #: Survivor sets on which candidates are first sifted, then ranked.
 _SIFTED, _RANKED, _KEPT = 40, 200, 6
 
@@ -66,11 +69,12 @@ def candidates(m: int, k: int, workers: int, noise: float, *, geometric: bool) -
         geometric: only weights that fall steadily, which lose accuracy gracefully.
     """
     g, pairs = k - m + 1, ceil(m / 2)
-    for factor in (0.7, 1.0, 1.5, 2.2, 3.3, 5.0):
+    for factor in (0.7, 0.8, 1.0, 1.25, 1.6, 2.0, 2.5, 3.3, 5.0):
         ratio = factor * noise ** (1 / k)
-        yield Candidate(f"powers, radius {ratio:.2g}", *_powers(m, workers, ratio))
+        if m < _POWERS_END:
+            yield Candidate(f"powers, radius {ratio:.2g}", *_powers(m, workers, ratio))
         yield Candidate(f"Chebyshev, ratio {ratio:.2g}", *_chebyshev(m, workers, ratio ** np.arange(m)))
-    for factor in (0.5, 0.7, 1.0, 1.4, 2.0, 2.8, 4.0) if g > 1 else ():
+    for factor in (0.5, 0.7, 0.85, 1.0, 1.2, 1.45, 2.0, 2.8, 4.0) if g > 1 else ():
         ratio = factor * noise ** (1 / (pairs + g // 2 - 1))
         yield Candidate(f"trigonometric, ratio {ratio:.2g}", *_carrier(m, workers, ratio ** np.arange(pairs)))
     if not geometric:

@@ -116,11 +116,11 @@ def _rms(candidate: Candidate, sets: Sets, *, noise: float) -> float:
 
 
 def _tailed(candidate: Candidate, sets: Sets, *, noise: float) -> float:
-    """Root mean square, and where sets are only a sample, half of it from the worst: errors have heavy tails."""
+    """Root mean square, and where sets are only a sample, a quarter of it from the worst: errors have heavy tails."""
     errors = candidate.errors(sets, noise)
     mean = float(np.sqrt(np.mean(errors**2)))
     sampled = comb(candidate.left.shape[1], sets.shape[1]) > len(sets)
-    return float(np.sqrt(mean * errors.max())) if sampled else mean
+    return float(mean**0.75 * errors.max() ** 0.25) if sampled else mean
 
 
 def _graceful(candidate: Candidate, sets: Sets, *, noise: float, last: int) -> float:
