@@ -5,7 +5,8 @@ from collections.abc import Iterator
 import numpy as np
 
 import anyk
-from anyk.screening import Evidence, columns_for, draw_columns
+from anyk.probes import draw_columns
+from anyk.screening import Evidence, columns_for
 from benchmarks.screening.words import DTYPES, SIZES, Row, word
 
 SIDE = 256

@@ -10,8 +10,8 @@ import numpy as np
 import anyk
 from anyk.code import Code
 from anyk.decoding import prepare
-from anyk.probes import Probe
-from anyk.screening import Evidence, columns_for, draw_columns
+from anyk.probes import Probe, draw_columns
+from anyk.screening import Evidence, columns_for
 from anyk.screening.pursuit import pursue
 from anyk.verbs.screen import OperandScreen, Screening
 from benchmarks.screening.words import Answers, Array, Row
@@ -57,7 +57,7 @@ def _checked(
 ) -> Iterator[tuple[str, float]]:
     rng = np.random.default_rng(1)
     asked = Screening(code.workers - code.recovery_threshold, "checked", "random")
-    probe = Probe.draw(*operands, rng)
+    probe = Probe.draw(*operands, rng, columns=2)
     weights = prepare(code, answers, operands[0].dtype)
     value = np.empty((len(operands[0]), operands[1].shape[1]))
     weights.apply(answers, code.partition, value)
@@ -66,7 +66,7 @@ def _checked(
         return OperandScreen(asked, code, operands, blocks, None, rng, probe)
 
     clean = screen()
-    quiet = seconds(Probe.draw, *operands, rng) + seconds(screen)
+    quiet = seconds(lambda: Probe.draw(*operands, rng, columns=2)) + seconds(screen)
     yield "checked, nobody wrong", quiet + seconds(lambda: clean.suspects_in(value, weights, answers))
     yield "checked, somebody wrong: every answer", seconds(lambda: screen().suspects(answers))
 

@@ -8,7 +8,8 @@ from numpy.random import Generator
 
 import anyk
 from anyk.faults import Draw, GaussianError
-from anyk.screening import Evidence, draw_columns
+from anyk.probes import draw_columns
+from anyk.screening import Evidence
 from anyk.verbs.witness import OperandWitness
 from anyk.weights import product_error
 from benchmarks.screening.words import DTYPES, Answers, Array, Row

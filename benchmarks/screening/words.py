@@ -65,10 +65,10 @@ def outcome(code: Code, answers: Answers, given: Answers, model: Model, rng: Gen
     located = locate(code, given, model, rng)
     if not located.found:
         return "declared"
-    if _off(code, answers, given, located) > 1:
-        return "silent"
     wrong = {task for task in given if given[task] is not answers[task]}
-    return "named" if {*located.wrong} == wrong else "unseen"
+    if {*located.wrong} == wrong:
+        return "named"
+    return "silent" if _off(code, answers, given, located) > 1 else "unseen"
 
 
 def _off(code: Code, answers: Answers, given: Answers, located: Located) -> float:
