@@ -3,12 +3,16 @@
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from anyk.errors import InputError
+from anyk.partition import Partition
+
+if TYPE_CHECKING:
+    from anyk.code.value import Code
 
 FORMAT = 1
 
@@ -41,6 +45,38 @@ def read(path: str | Path) -> dict[str, Any]:
     if text["anyk_code"] != FORMAT:
         raise InputError(f"the file has format {text['anyk_code']!r}; this version reads {FORMAT}.")
     return text
+
+
+def fields_of(code: "Code") -> dict[str, Any]:
+    """A code's fields, ready for JSON."""
+    cut = code.partition
+    return {
+        "name": code.name,
+        "partition": {"rows": cut.rows, "inner": cut.inner, "cols": cut.cols},
+        "workers": code.workers,
+        "recovery_threshold": code.recovery_threshold,
+        "exact_threshold": code.exact_threshold,
+        "design_error": code.design_error,
+        "reference": code.reference,
+        "positions": None if code.positions is None else code.positions.tolist(),
+        "left": listed(code.left),
+        "right": listed(code.right),
+    }
+
+
+def arguments(text: Mapping[str, Any]) -> dict[str, Any]:
+    """The arguments to make the code of, from what `fields_of` wrote.
+
+    Raises:
+        KeyError, TypeError, ValueError: something is missing or of the wrong kind.
+    """
+    return {
+        **{name: text[name] for name in ("name", "recovery_threshold", "exact_threshold", "design_error", "reference")},
+        "partition": Partition(**text["partition"]),
+        "left": unlisted(text["left"]),
+        "right": unlisted(text["right"]),
+        "positions": None if text["positions"] is None else np.array(text["positions"], dtype=np.intp),
+    }
 
 
 def listed(table: NDArray[Any]) -> Any:

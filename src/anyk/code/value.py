@@ -1,6 +1,6 @@
 """A code is a value: a partition and two tables of numbers. Everything a user asks of it follows from the tables."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, field, fields
 from functools import cached_property
 from pathlib import Path
@@ -10,10 +10,11 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
-from anyk.arrays import combine, working_dtype
+from anyk.arrays import working_dtype
 from anyk.bases import trigonometric_frame
-from anyk.code import files
+from anyk.code import checks, files
 from anyk.code.description import described
+from anyk.code.encoding import encoded
 from anyk.errors import CodeError, InputError
 from anyk.partition import Partition
 from anyk.weights import Solution, System, product_error, survivor_sets
@@ -68,36 +69,20 @@ class Code:
     workers: int = field(init=False)
 
     def __post_init__(self) -> None:
-        left, right = _frozen(self.left), _frozen(self.right)
+        left, right = checks.frozen(self.left), checks.frozen(self.right)
         object.__setattr__(self, "left", left)
         object.__setattr__(self, "right", right)
         object.__setattr__(self, "workers", left.shape[-1] if left.ndim else 0)
         object.__setattr__(self, "exact_threshold", self.exact_threshold or self.recovery_threshold)
-        cut = self.partition
-        if left.shape != (cut.rows, cut.inner, self.workers) or right.shape != (cut.inner, cut.cols, self.workers):
-            raise CodeError(f"{self.name}: tables of shape {left.shape} and {right.shape} do not fit partition {cut}.")
-        if not (np.isfinite(left).all() and np.isfinite(right).all()):
-            raise CodeError(f"{self.name}: encoding coefficients must be finite numbers.")
-        self._check_thresholds()
+        checks.check_tables(self.name, self.partition, left, right, self.workers)
+        checks.check_thresholds(self.name, self.recovery_threshold, self.exact_threshold, self.workers)
         if self.positions is not None:
-            self._check_positions(np.array(self.positions))
+            positions = checks.checked_positions(self.name, self.positions, self.workers)
+            object.__setattr__(self, "positions", positions)
+            self._check_frame()
 
-    def _check_thresholds(self) -> None:
-        recovery, exact = self.recovery_threshold, self.exact_threshold
-        whole = type(recovery) is int and type(exact) is int
-        if not (whole and 1 <= recovery <= self.workers and recovery <= exact <= self.workers + 1):
-            raise CodeError(
-                f"{self.name}: thresholds {recovery} (recovery) and {exact} (exact) must be integers that rise and lie "
-                f"between 1 and the {self.workers} tasks. Use more workers or a coarser partition."
-            )
-
-    def _check_positions(self, positions: NDArray[Any]) -> None:
+    def _check_frame(self) -> None:
         """Weights will be read off the positions alone, so tables that do not belong to them must not pass."""
-        if positions.shape != (self.workers,) or sorted(positions) != [*range(self.workers)]:
-            raise CodeError(f"{self.name}: positions must hold each of 0 … {self.workers - 1} once.")
-        positions = positions.astype(np.intp)
-        positions.flags.writeable = False
-        object.__setattr__(self, "positions", positions)
         with np.errstate(all="ignore"):
             if np.iscomplexobj(self.left) or not self._system.misfit() < _MISFIT:
                 raise CodeError(f"{self.name}: the tables are not the trigonometric ones of these positions.")
@@ -276,18 +261,7 @@ class Code:
             A: shape (height, depth); a floating or complex dtype is kept, others become float64.
             B: shape (depth, width).
         """
-        a, b = np.asarray(A), np.asarray(B)
-        if a.ndim != 2 or b.ndim != 2 or a.shape[1] != b.shape[0]:
-            raise InputError(f"encode(A, B) needs matrices that can be multiplied, not shapes {a.shape} and {b.shape}.")
-        outs = []
-        for matrix, table, block in (
-            (a, self.left, self.partition.left_block),
-            (b, self.right, self.partition.right_block),
-        ):
-            coded = [np.empty(block(matrix.shape), self.coded_dtype(matrix.dtype)) for _ in range(self.workers)]
-            combine(table, matrix, coded)
-            outs.append(coded)
-        return outs[0], outs[1]
+        return encoded(self, A, B)
 
     def coded_dtype(self, dtype: DTypeLike) -> np.dtype[Any]:
         """The dtype of encoded blocks of a matrix of this dtype."""
@@ -308,21 +282,7 @@ class Code:
 
         An existing file is replaced whole or not at all.
         """
-        files.write(
-            path,
-            {
-                "name": self.name,
-                "partition": {"rows": self.partition.rows, "inner": self.partition.inner, "cols": self.partition.cols},
-                "workers": self.workers,
-                "recovery_threshold": self.recovery_threshold,
-                "exact_threshold": self.exact_threshold,
-                "design_error": self.design_error,
-                "reference": self.reference,
-                "positions": None if self.positions is None else self.positions.tolist(),
-                "left": files.listed(self.left),
-                "right": files.listed(self.right),
-            },
-        )
+        files.write(path, files.fields_of(self))
 
     @classmethod
     def load(cls, path: str | Path) -> "Code":
@@ -332,40 +292,15 @@ class Code:
             InputError: the file is missing, unreadable, truncated, or its numbers do not make a code.
         """
         try:
-            return cls._parsed(files.read(path))
+            text = files.read(path)
+            code = cls(**files.arguments(text))
+            if code.workers != text["workers"] or code.expected_error(range(code.workers)) > max(
+                WORST_USEFUL_ERROR, code.design_error
+            ):
+                raise InputError("its tables do not decode, even with every answer; the file is damaged.")
+            return code
         except (OSError, ValueError, KeyError, TypeError, OverflowError, RecursionError) as problem:
             raise InputError(f"Code.load({str(path)!r}) found no readable code there: {problem}") from problem
 
-    @classmethod
-    def _parsed(cls, text: Mapping[str, Any]) -> "Code":
-        code = cls(
-            name=text["name"],
-            partition=Partition(**text["partition"]),
-            left=files.unlisted(text["left"]),
-            right=files.unlisted(text["right"]),
-            recovery_threshold=text["recovery_threshold"],
-            exact_threshold=text["exact_threshold"],
-            design_error=text["design_error"],
-            positions=None if text["positions"] is None else np.array(text["positions"], dtype=np.intp),
-            reference=text["reference"],
-        )
-        if code.workers != text["workers"] or code.expected_error(range(code.workers)) > max(
-            WORST_USEFUL_ERROR, code.design_error
-        ):
-            raise InputError("its tables do not decode, even with every answer; the file is damaged.")
-        return code
-
     def _checked(self, survivors: Iterable[int]) -> NDArray[np.intp]:
-        tasks = np.fromiter(survivors, dtype=np.intp)
-        if len(set(tasks.tolist())) != len(tasks) or (
-            tasks.size and not 0 <= tasks.min() <= tasks.max() < self.workers
-        ):
-            raise InputError(f"survivors must be distinct tasks 0 … {self.workers - 1}, not {tasks.tolist()}.")
-        return tasks
-
-
-def _frozen(table: ArrayLike) -> NDArray[Any]:
-    own = np.array(table)
-    own = own.astype(np.complex128 if np.iscomplexobj(own) else np.float64)
-    own.flags.writeable = False
-    return own
+        return checks.checked_tasks(survivors, self.workers)
