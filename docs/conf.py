@@ -22,6 +22,7 @@ extensions = [
     "discovery_table",
     "fault_table",
     "job_table",
+    "kept_table",
     "myst_parser",
     "sphinx.ext.autodoc",
     "sphinx.ext.mathjax",

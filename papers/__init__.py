@@ -1,0 +1,1 @@
+"""Experiments of papers, done again with anyk; anyk never depends on them."""
