@@ -24,6 +24,7 @@ extensions = [
     "job_table",
     "kept_table",
     "myst_parser",
+    "screening_table",
     "sphinx.ext.autodoc",
     "sphinx.ext.mathjax",
     "sphinx.ext.napoleon",

@@ -7,7 +7,6 @@ import numpy as np
 from numpy.random import Generator
 
 import anyk
-from anyk.faults import Draw, GaussianError
 from anyk.probes import draw_columns
 from anyk.screening import Evidence
 from anyk.verbs.witness import OperandWitness
@@ -28,26 +27,31 @@ def smallest(trials: int) -> Iterator[Row]:
             a, b = (rng.standard_normal(shape).astype(dtype) for shape in ((4 * side, side), (side, side)))
             answers = {task: x @ y for task, (x, y) in enumerate(zip(*CODE.encode(a, b), strict=True))}
             for by in ("checked", "syndrome"):
-                for where, share in (("the whole block", 1.0), ("one entry", 0.0)):
+                for where in ("the whole block", "one entry"):
                     yield {
                         "dtype": dtype,
                         "side": side,
                         "by": by,
                         "error in": where,
-                        **{f"{r} columns": _least(by, (a, b), answers, share, r, trials) for r in COLUMNS},
+                        **{f"{r} columns": _least(by, (a, b), answers, where, r, trials) for r in COLUMNS},
                     }
 
 
 def _least(
-    by: str, operands: tuple[Array, Array], answers: Answers, share: float, columns: int, trials: int
+    by: str, operands: tuple[Array, Array], answers: Answers, where: str, columns: int, trials: int
 ) -> float | None:
     """The smallest of sizes that grow by a fourth root of two."""
-    rng, unit = np.random.default_rng(0), product_error(answers[0].dtype)
+    rng, right = np.random.default_rng(0), answers[VICTIM]
+    unit = product_error(right.dtype) * np.linalg.norm(right) / right.size**0.5
     for exponent in np.arange(0, 16, 0.25):
-        model = GaussianError(size=unit * 2**exponent, share=share, ranks=(VICTIM,))
         seen = 0
-        for trial in range(trials):
-            wrong = model.fate(Draw(trial, 0, VICTIM)).corrupt[0](answers[VICTIM], None)
+        for _ in range(trials):
+            error = np.zeros(right.shape)
+            if where == "one entry":
+                error[tuple(rng.integers(0, right.shape))] = rng.choice([-1, 1])
+            else:
+                error = rng.standard_normal(right.shape)
+            wrong = (right + unit * 2**exponent * error).astype(right.dtype)
             seen += _shows(by, operands, answers | {VICTIM: wrong}, columns, rng)
         if seen >= 0.99 * trials:
             return float(2**exponent)
