@@ -28,6 +28,7 @@ extensions = [
     "sphinx.ext.autodoc",
     "sphinx.ext.mathjax",
     "sphinx.ext.napoleon",
+    "training_table",
     "transposed_table",
 ]
 exclude_patterns = ["_build", "_ext"]

@@ -577,11 +577,14 @@ def test_replaced_workers_and_recomputed_answers_hold_no_more_either(A, rng):
                 lane.submit(abs, 1).result()
             return np.array([held(), *(held(lane.pid) for lane in engine.lanes)])
 
-        first = products(16)  # each task strays once until then
-        last = products(16)
+        # a recomputed answer may stray to a worker that has not held its task before; a leak would grow for ever
+        counts = [products(16)]
+        while len(counts) < 2 or ((counts[-1][0] > counts[-2][0]).any() and len(counts) < 8):
+            counts.append(products(16))
+        last = counts[-1]
 
     blocks = 3 * 4  # encoded A, B and the answers; a worker that helped out holds those of other tasks too
-    assert (last[0] <= first[0]).all()
+    assert (last[0] <= counts[-2][0]).all()
     assert (last[1:, 1] <= blocks + 2).all()
 
 

@@ -9,10 +9,7 @@ from anyk.cli.files import ensure_place, write_text
 from anyk.cli.streams import tell
 from anyk.report import page, read
 
-_EXAMPLES = (
-    "anyk report run/run.json -o report.html",
-    "anyk report run/run.json > report.html",
-)
+_EXAMPLES = ("anyk report run/run.json -o report.html",)
 
 
 @click.command(cls=Examples, short_help="Make a page of what a run has written.", examples=_EXAMPLES)
