@@ -1,5 +1,8 @@
 """Buffers on the lanes: one piece of memory for all tasks, used again by products of other shapes."""
 
+import gc
+import time
+
 import numpy as np
 import pytest
 
@@ -102,6 +105,16 @@ def test_copies_of_a_product_are_at_home_on_different_lanes():
     assert homes_of(anyk.codes.mds(2, 5), 2) == (0, 1, 0, 1, 0)
 
 
+def holds_no_more_than(limit):
+    """In the end: an answer that nobody waited for is let go of when it comes."""
+    for _ in range(200):
+        if all(now <= then for now, then in zip(held(), limit, strict=True)):
+            return True
+        gc.collect()
+        time.sleep(0.02)
+    return False
+
+
 @pytest.mark.cluster
 def test_all_tasks_of_an_operand_share_one_open_file():
     A = np.ones((60, 60))
@@ -112,7 +125,7 @@ def test_all_tasks_of_an_operand_share_one_open_file():
         anyk.matmul(A, A, anyk.codes.mds(2, 40), engine=engine)
 
         assert few[1] - before[1] == 3
-        assert all(now <= then for now, then in zip(held(), few, strict=True))
+        assert holds_no_more_than(few)
 
 
 @pytest.mark.cluster
@@ -129,7 +142,7 @@ def test_alternating_widths_use_the_same_memory(deaths):
                 kill(engine.lanes[width % 4])
 
             assert np.allclose(coded @ X, A @ X)
-        assert deaths or held() == before
+        assert deaths or holds_no_more_than(before)
 
 
 @pytest.mark.cluster
