@@ -192,3 +192,12 @@ def test_bad_input_is_refused_with_the_rule() -> None:
         layer(torch.zeros(2, 4, dtype=torch.float64))
     with pytest.raises(InputError, match="nodes"):
         VirtualNodes(0)
+
+
+def test_a_product_of_just_enough_answers_is_declared_not_believed_unchecked() -> None:
+    nodes = VirtualNodes(8)
+    layer = CodedLinear(8, 6, generalized_polydot(2, 2, nodes=8), nodes, dtype=torch.float64)
+    nodes.health.active[5:] = False  # 5 are left, as many as decode
+
+    with pytest.raises(Uncorrectable, match="only more of them can be checked"):
+        layer(torch.randn(4, 8, dtype=torch.float64))

@@ -7,14 +7,17 @@ from torch import Tensor
 
 
 def majority(copies: Tensor, active: NDArray[np.bool_]) -> tuple[int, list[int]]:
-    """Whose copy is held most often, bit by bit, and whose differ from it.
+    """Whose copy is held by more than half, bit by bit, and whose differ from it.
+
+    Where no copy is, nodes have rounded differently, and the copy in the `middle` counts: the commonest of many rare
+    ones may be a wrong one.
 
     Args:
         copies: shape (P, …).
         active: nodes that count, shape (P,).
 
     Returns:
-        The lowest node that holds the commonest copy, and all others that hold another one.
+        The lowest node that holds that copy, and all others that hold another one.
 
     >>> majority(torch.tensor([[1.0], [2.0], [1.0]]), np.array([True, True, True]))
     (0, [1])
@@ -31,8 +34,11 @@ def majority(copies: Tensor, active: NDArray[np.bool_]) -> tuple[int, list[int]]
         same = (flat[others] == flat[first]).all(dim=1).tolist() if others else []
         groups.append([first, *(node for node, equal in zip(others, same, strict=True) if equal)])
         nodes = [node for node, equal in zip(others, same, strict=True) if not equal]
-    commonest = max(groups, key=len)
-    return commonest[0], sorted(set(range(len(copies))) - set(commonest))
+    chosen = max(groups, key=len)
+    if 2 * len(chosen) <= active.sum():
+        nearest = middle(copies, active)
+        chosen = next(group for group in groups if nearest in group)
+    return chosen[0], sorted(set(range(len(copies))) - set(chosen))
 
 
 def middle(copies: Tensor, active: NDArray[np.bool_]) -> int:

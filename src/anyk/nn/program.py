@@ -171,10 +171,12 @@ class Program:
             tasks = [task for task in tasks if usable[list(stage.members[task])].all()]
         if stage.sums:
             answers = torch.stack([answers[list(nodes)].sum(dim=0) for nodes in stage.members])
-        if len(tasks) < stage.code.recovery_threshold:
-            return _Verdict(answers, tasks, [], False, f"{len(tasks)} answers came, {stage.code} needs more")
-        if len(tasks) == stage.code.recovery_threshold:
-            return _Verdict(answers, tasks, [], True, "nothing is left to check by")
+        needed = stage.code.recovery_threshold
+        if len(tasks) == needed == stage.code.workers:
+            return _Verdict(answers, tasks, [], True, "this code has nothing to check by")
+        if len(tasks) <= needed:
+            reason = f"{len(tasks)} answers came; {needed} decode, and only more of them can be checked"
+            return _Verdict(answers, tasks, [], False, reason)
         wrong, found, reason = self._located(stage.code, answers, tasks)
         good = [task for task in tasks if task not in wrong]
         nodes = sorted({node for task in wrong for node in stage.members[task]})
