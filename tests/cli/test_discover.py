@@ -79,8 +79,8 @@ def test_ctrl_c_writes_the_best_so_far(start, tmp_path):
     # the first step tells that the search is under way
     prelude = (
         "import sys, anyk.cli\n"
-        "def see(self, step): print('step', file=sys.stderr, flush=True)\n"
-        "sys.modules['anyk.cli.discover']._Bar.see = see"
+        "def show(self, done, total, told): print('step', file=sys.stderr, flush=True)\n"
+        "sys.modules['anyk.cli.discover'].Bar.show = show"
     )
     process = start("discover", *TASK, "--budget", "60s", "-o", "code.json", prelude=prelude)
     assert process.stderr.readline() == "step\n"

@@ -1,30 +1,26 @@
 """``anyk discover``: search for a code and write it, with a bar while it goes on."""
 
 import json
-import time
 from pathlib import Path
 from typing import Any
 
 import click
 from rich.console import Group
-from rich.progress import BarColumn, Progress, TextColumn
 from rich.table import Table
 from rich.text import Text
 
 import anyk
+from anyk.cli.bar import Bar
 from anyk.cli.commands import INTERRUPTED, Examples
 from anyk.cli.files import ensure_place
 from anyk.cli.report import described
-from anyk.cli.streams import err, say, tell
+from anyk.cli.streams import say, tell
 from anyk.discovery import METHODS, OBJECTIVES, Discovery, Step
 from anyk.errors import InputError
 
 _DTYPES = ("float64", "float32", "float16", "bfloat16")
 #: Errors that fall by less are no gain.
 _GAIN = 1.001
-#: Whatever ends sooner needs no bar.
-_PATIENCE_SECONDS = 1.0
-
 _EXAMPLES = (
     "anyk discover --inner 5 --workers 10 --results 7 -o code.json",
     "anyk discover --inner 3 --workers 5 --results 4 --dtype float32 --objective worst",
@@ -82,8 +78,12 @@ def discover(output: str | None, seed: int, is_json: bool, quiet: bool, **asked:
     """
     if output is not None:
         ensure_place(output, Path(output))
-    with _Bar(quiet) as bar:
-        found = anyk.discover(**asked, rng=seed, progress=bar.see)
+    with Bar(quiet) as bar:
+
+        def see(step: Step) -> None:
+            bar.show(step.iteration, step.budget, _told(step))
+
+        found = anyk.discover(**asked, rng=seed, progress=see)
     if output is not None:
         _written(found, output)
     if is_json:
@@ -98,34 +98,9 @@ def discover(output: str | None, seed: int, is_json: bool, quiet: bool, **asked:
         click.get_current_context().exit(INTERRUPTED)
 
 
-class _Bar:
-    """One line on a terminal while the search goes on."""
-
-    def __init__(self, quiet: bool) -> None:
-        console = err()
-        self._began = time.monotonic()
-        self._bar = Progress(
-            BarColumn(24), TextColumn("{task.description}"), console=console, transient=True, refresh_per_second=4
-        )
-        self._task = self._bar.add_task("", total=None)
-        self._is_wanted, self._is_shown = console.is_terminal and not quiet, False
-
-    def see(self, step: Step) -> None:
-        """Take one step in."""
-        if not self._is_wanted or time.monotonic() - self._began < _PATIENCE_SECONDS:
-            return
-        if not self._is_shown:
-            self._bar.start()
-            self._is_shown = True
-        told = f"{step.iteration} steps, error {step.error:.2e}, at lambda {step.noise:.0e}"
-        self._bar.update(self._task, total=step.budget, completed=step.iteration, description=told)
-
-    def __enter__(self) -> "_Bar":
-        return self
-
-    def __exit__(self, *raised: object) -> None:
-        if self._is_shown:
-            self._bar.stop()
+def _told(step: Step) -> str:
+    """How far a search has come, in a line."""
+    return f"{step.iteration} steps, error {step.error:.2e}, at lambda {step.noise:.0e}"
 
 
 def _written(found: Discovery, output: str) -> None:

@@ -2,7 +2,6 @@
 
 import json
 import os
-import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -10,12 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 import click
 from rich.console import Group, RenderableType
-from rich.progress import BarColumn, Progress, TextColumn
 from rich.table import Table
 from rich.text import Text
 
+from anyk.cli.bar import Bar
 from anyk.cli.commands import Examples
-from anyk.cli.streams import err, say
+from anyk.cli.streams import say
 from anyk.errors import ClusterError, InputError
 
 if TYPE_CHECKING:
@@ -24,9 +23,6 @@ if TYPE_CHECKING:
 
 STRATEGIES = ("gpd", "mds", "replication", "uncoded")
 KINDS = ("gaussian", "bitflip", "paper")
-#: Whatever ends sooner needs no bar.
-_PATIENCE_SECONDS = 1.0
-
 _EXAMPLES = (
     "anyk train",
     "anyk train --data digits --hidden 128,128 --nodes 10 --grid 2x2 --strategy gpd --error-rate 1e-2",
@@ -117,7 +113,12 @@ def train(output: str | None, tensorboard: str | None, is_json: bool, quiet: boo
     if output is not None:
         _ensure_directory(output)
     with ExitStack() as stack:
-        watchers = [stack.enter_context(_Bar(quiet)).see]
+        bar = stack.enter_context(Bar(quiet))
+
+        def see(moment: "Moment") -> None:
+            bar.show(moment.step, moment.steps, told(moment))
+
+        watchers = [see]
         if tensorboard is not None:
             watchers.append(stack.enter_context(Scalars(tensorboard)).see)
         trained = training.train(configuration, watch=lambda moment: [see(moment) for see in watchers])
@@ -154,35 +155,6 @@ def _ensure_directory(output: str) -> None:
         raise InputError(f"`--output {output}` cannot be a directory: {nearest} is a file. Choose another place.")
     if not os.access(nearest, os.W_OK):
         raise InputError(f"`--output {output}`: no permission to write in {nearest}. Choose another place.")
-
-
-class _Bar:
-    """One line on a terminal while it trains."""
-
-    def __init__(self, quiet: bool) -> None:
-        console = err()
-        self._began = time.monotonic()
-        self._bar = Progress(
-            BarColumn(24), TextColumn("{task.description}"), console=console, transient=True, refresh_per_second=4
-        )
-        self._task = self._bar.add_task("", total=None)
-        self._is_wanted, self._is_shown = console.is_terminal and not quiet, False
-
-    def see(self, moment: "Moment") -> None:
-        """Take one update in."""
-        if not self._is_wanted or time.monotonic() - self._began < _PATIENCE_SECONDS:
-            return
-        if not self._is_shown:
-            self._bar.start()
-            self._is_shown = True
-        self._bar.update(self._task, total=moment.steps, completed=moment.step, description=told(moment))
-
-    def __enter__(self) -> "_Bar":
-        return self
-
-    def __exit__(self, *raised: object) -> None:
-        if self._is_shown:
-            self._bar.stop()
 
 
 def told(moment: "Moment") -> str:

@@ -11,6 +11,7 @@ import logging
 import threading
 import time
 import weakref
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from concurrent.futures import wait
 from types import TracebackType
@@ -27,7 +28,7 @@ from anyk.faults.base import Fate, FateOf
 _log = logging.getLogger(__name__)
 
 
-class FleetEngine:
+class FleetEngine(ABC):
     """P lanes whose workers somebody else runs; abstract.
 
     Callbacks of futures and subscribers run in whichever thread brings the answer: they may call any verb, but must not
@@ -185,17 +186,17 @@ class FleetEngine:
 
     # --- what an engine of this kind adds -----------------------------------------------------------------------------
 
+    @abstractmethod
     def _recruit(self, lane: RemoteLane) -> None:
         """Find or start a worker for this lane, without waiting long; `arrived` or `lost` tells what came of it.
 
         Raises:
             ClusterError: there is none to be had.
         """
-        raise NotImplementedError
 
+    @abstractmethod
     def _release(self) -> None:
         """Free what the engine holds besides its lanes."""
-        raise NotImplementedError
 
     #: Makes messages; see `anyk.engines.remote.Post.pack`.
     _pack: Callable[..., Any] = staticmethod(desk.message)
