@@ -2,8 +2,11 @@
 
 from dataclasses import dataclass
 
+import numpy as np
+
 from anyk.faults import checks
 from anyk.faults.base import Draw, Fate
+from anyk.faults.many import Draws, Fates
 
 
 @dataclass(frozen=True)
@@ -35,3 +38,8 @@ class Bimodal:
         """Late by one unit, or by ``factor`` units."""
         straggles = draw.own().random() < self.probability
         return Fate(self.unit_seconds * (self.factor if straggles else 1.0))
+
+    def fates(self, draws: Draws) -> Fates:
+        """Late by one unit, or by ``factor`` units, each piece of work alone."""
+        straggles = draws.own().random(draws.shape) < self.probability
+        return Fates(np.where(straggles, self.unit_seconds * self.factor, self.unit_seconds))

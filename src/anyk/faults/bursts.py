@@ -3,10 +3,12 @@
 import math
 from dataclasses import dataclass
 
+import numpy as np
 from numpy.random import Generator
 
 from anyk.faults import checks
 from anyk.faults.base import Draw, Fate
+from anyk.faults.many import Draws, Fates
 
 
 @dataclass(frozen=True)
@@ -68,6 +70,21 @@ class Bursts:
         own = draw.own()
         in_burst = draw.shared().random() < self.burst and own.random() < self.burst_share
         return Fate(self.unit_seconds * (self._stall(own) if in_burst else self._alone(own)))
+
+    def fates(self, draws: Draws) -> Fates:
+        """The same for many; a burst is one round's, for all workers."""
+        own, shape = draws.own(), draws.shape
+        together = draws.shared().random((shape[0], 1)) < self.burst
+        which = own.random(shape)
+        times = np.exp(self.sigma * own.standard_normal(shape))
+        late = which < self.stalled + self.late
+        times[late] = own.uniform(*self.late_times, np.count_nonzero(late))
+        stalled = which < self.stalled
+        if together.any():
+            stalled |= together & (own.random(shape) < self.burst_share)
+        least, most = self.stall_times
+        times[stalled] = least * (most / least) ** own.random(np.count_nonzero(stalled))
+        return Fates(self.unit_seconds * times)
 
     def _alone(self, own: Generator) -> float:
         """The time outside bursts."""

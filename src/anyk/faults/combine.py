@@ -1,11 +1,12 @@
 """Several fault models at once."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from anyk.faults import checks
 from anyk.faults.base import Draw, Fate, FaultModel
+from anyk.faults.many import Draws, Fates, fates_of
 
 #: Sets the seeds of a combination's members apart from the streams of `Draw`, which use 1, 2 and 3.
 MEMBERS = 4
@@ -45,6 +46,21 @@ class Combined:
             return Fate(first.delay_seconds, first.end, slowdown, corrupt)
         return Fate(float(sum(fate.delay_seconds for fate in fates)), "", slowdown, corrupt)
 
+    def fates(self, draws: Draws) -> Fates:
+        """The members' fates, merged in the same way."""
+        seeds = [_seed(draws.seed, position) for position in range(len(self.models))]
+        members = [fates_of(model, replace(draws, seed=seed)) for model, seed in zip(self.models, seeds, strict=True)]
+        delays, slowdown, ends_at = np.zeros(draws.shape), np.ones(draws.shape), np.full(draws.shape, np.inf)
+        crashes, stops, wrong = (np.zeros(draws.shape, bool) for _ in range(3))
+        for fates in members:
+            slowdown *= fates.slowdown
+            wrong |= fates.wrong
+            delays += fates.delay_seconds
+            first = (np.logical_or(fates.crashes, fates.stops)) & (fates.delay_seconds < ends_at)
+            ends_at = np.where(first, fates.delay_seconds, ends_at)
+            crashes, stops = np.where(first, fates.crashes, crashes), np.where(first, fates.stops, stops)
+        return Fates(np.where(crashes | stops, ends_at, delays), crashes, stops, slowdown, wrong)
+
 
 def combine(*models: FaultModel) -> FaultModel:
     """Several fault models as one: delays add, slowdowns multiply, the first end wins.
@@ -76,5 +92,8 @@ def combine(*models: FaultModel) -> FaultModel:
 
 def _apart(draw: Draw, position: int) -> Draw:
     """The same piece of work seen with the seed of one member."""
-    seed = np.random.default_rng([draw.seed, MEMBERS, position]).integers(2**63)
-    return Draw(int(seed), draw.round, draw.rank)
+    return Draw(_seed(draw.seed, position), draw.round, draw.rank)
+
+
+def _seed(seed: int, position: int) -> int:
+    return int(np.random.default_rng([seed, MEMBERS, position]).integers(2**63))

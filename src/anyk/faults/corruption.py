@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 
 from anyk.faults import checks
 from anyk.faults.base import Draw, Fate
-from anyk.faults.victims import hit
+from anyk.faults.many import Draws, Fates
+from anyk.faults.victims import hit, hits
 
 Array = NDArray[Any]
 
@@ -48,6 +49,10 @@ class Corrupting(ABC):
         """A wrong answer for those it hits."""
         return Fate(corrupt=(Spoilt(self, draw),)) if self.hits(draw) else Fate()
 
+    def fates(self, draws: Draws) -> Fates:
+        """Which answers of many are wrong."""
+        return Fates(wrong=hits(draws, self.probability, self.ranks, self.rounds))
+
     @abstractmethod
     def spoil(self, answer: Array, draw: Draw, last: Array | None) -> Array:
         """The wrong answer.
@@ -75,6 +80,11 @@ class Spoilt:
     def remembers(self) -> bool:
         """Whether the model needs the worker's last answer."""
         return self.model.remembers
+
+    @property
+    def hits(self) -> bool:
+        """Whether the answer is spoilt at all: a model that remembers also looks at those it spares."""
+        return self.model.hits(self.draw)
 
     def __call__(self, answer: Array, last: Array | None) -> Array:
         """The wrong answer; where there is nothing to spoil, the right one."""

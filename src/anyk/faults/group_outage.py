@@ -3,8 +3,11 @@
 from dataclasses import dataclass
 from typing import Literal
 
+import numpy as np
+
 from anyk.faults import checks
 from anyk.faults.base import Draw, Fate
+from anyk.faults.many import Draws, Fates, ended
 
 
 @dataclass(frozen=True)
@@ -45,3 +48,10 @@ class GroupOutage:
         group = draw.rank // self.size
         lost = draw.shared().random(group + 1)[-1] < self.probability
         return Fate(self.after_seconds, self.end) if lost else Fate()
+
+    def fates(self, draws: Draws) -> Fates:
+        """The same for many: a group is lost in a round with all its ranks."""
+        rounds, groups = len(draws.rounds), -(-draws.ranks // self.size)
+        lost = draws.shared().random((rounds, groups)) < self.probability
+        struck = np.repeat(lost, self.size, axis=1)[:, : draws.ranks]
+        return ended(struck, self.end, self.after_seconds)

@@ -3,8 +3,11 @@
 import math
 from dataclasses import dataclass
 
+import numpy as np
+
 from anyk.faults import checks
 from anyk.faults.base import Draw, Fate
+from anyk.faults.many import Draws, Fates
 
 
 @dataclass(frozen=True)
@@ -39,3 +42,8 @@ class LogNormal:
         """Late by a log-normal wait, at most the ceiling."""
         wait = math.exp(self.sigma * draw.own().standard_normal())
         return Fate(self.unit_seconds * (wait if self.ceiling is None else min(wait, self.ceiling)))
+
+    def fates(self, draws: Draws) -> Fates:
+        """The same for many."""
+        waits = np.exp(self.sigma * draws.own().standard_normal(draws.shape))
+        return Fates(self.unit_seconds * (waits if self.ceiling is None else np.minimum(waits, self.ceiling)))

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from anyk.faults import checks
 from anyk.faults.base import Draw, Fate
+from anyk.faults.many import Draws, Fates
 
 
 @dataclass(frozen=True)
@@ -37,3 +38,7 @@ class Pareto:
     def fate(self, draw: Draw) -> Fate:
         """Late by a Pareto wait."""
         return Fate(self.unit_seconds * self.scale * (1.0 + draw.own().pareto(self.shape)))
+
+    def fates(self, draws: Draws) -> Fates:
+        """The same for many."""
+        return Fates(self.unit_seconds * self.scale * (1.0 + draws.own().pareto(self.shape, draws.shape)))

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from anyk.faults import checks
 from anyk.faults.base import Draw, Fate
+from anyk.faults.many import Draws, Fates
 
 
 @dataclass(frozen=True)
@@ -41,3 +42,8 @@ class ShiftedExponential:
     def fate(self, draw: Draw) -> Fate:
         """Late by the least time plus an exponential wait."""
         return Fate(self.unit_seconds * (self.shift + self.scale * draw.own().standard_exponential()))
+
+    def fates(self, draws: Draws) -> Fates:
+        """The same for many."""
+        waits = draws.own().standard_exponential(draws.shape)
+        return Fates(self.unit_seconds * (self.shift + self.scale * waits))

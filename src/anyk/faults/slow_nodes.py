@@ -2,8 +2,11 @@
 
 from dataclasses import dataclass
 
+import numpy as np
+
 from anyk.faults import checks
 from anyk.faults.base import Draw, Fate
+from anyk.faults.many import Draws, Fates
 
 
 @dataclass(frozen=True)
@@ -47,3 +50,9 @@ class SlowNodes:
     def _unlucky(self, draw: Draw) -> bool:
         """The rank's number in one list that all ranks share: the first numbers do not depend on how many follow."""
         return bool(draw.lasting().random(draw.rank + 1)[-1] < self.fraction)
+
+    def fates(self, draws: Draws) -> Fates:
+        """The same for many: the very ranks that are slow on an engine with this seed."""
+        slow = draws.lasting().random(draws.ranks) < self.fraction
+        slow[[rank for rank in self.ranks if rank < draws.ranks]] = True
+        return Fates(slowdown=np.where(slow, self.factor, 1.0))

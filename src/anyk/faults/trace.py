@@ -6,9 +6,12 @@ from dataclasses import dataclass, field
 from numbers import Real
 from pathlib import Path, PurePath
 
+import numpy as np
+
 from anyk.errors import InputError
 from anyk.faults import checks
 from anyk.faults.base import Draw, Fate
+from anyk.faults.many import Draws, Fates
 
 Rows = tuple[tuple[float, ...], ...]
 SHAPE = "Give one row per round, one column per rank, all rows of one length, for example 0.1,0.2,0.1."
@@ -50,6 +53,12 @@ class Trace:
         """Late as the worker in this place was."""
         row = self.rows[draw.round % len(self.rows)]
         return Fate(self.unit_seconds * row[draw.rank % len(row)])
+
+    def fates(self, draws: Draws) -> Fates:
+        """The same for many: these very numbers."""
+        rows = np.array(self.rows)
+        rounds, ranks = np.arange(draws.rounds.start, draws.rounds.stop), np.arange(draws.ranks)
+        return Fates(self.unit_seconds * rows[np.ix_(rounds % rows.shape[0], ranks % rows.shape[1])])
 
 
 def _read(path: str) -> Rows:

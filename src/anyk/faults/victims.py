@@ -4,8 +4,12 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import Literal
 
+import numpy as np
+from numpy.typing import NDArray
+
 from anyk.faults import checks
 from anyk.faults.base import Draw, Fate
+from anyk.faults.many import Draws, Fates, ended
 
 
 def hit(draw: Draw, probability: float, ranks: tuple[int, ...], rounds: tuple[int, ...] | None) -> bool:
@@ -17,6 +21,19 @@ def hit(draw: Draw, probability: float, ranks: tuple[int, ...], rounds: tuple[in
     if rounds is not None and draw.round not in rounds:
         return False
     return draw.rank in ranks or bool(draw.own().random() < probability)
+
+
+def hits(draws: Draws, probability: float, ranks: tuple[int, ...], rounds: tuple[int, ...] | None) -> NDArray[np.bool_]:
+    """As `hit`, for many; shape (rounds, ranks).
+
+    >>> hits(Draws(seed=0, rounds=range(3), ranks=2), 0.0, ranks=(1,), rounds=(1,)).tolist()
+    [[False, False], [False, True], [False, False]]
+    """
+    struck = draws.own().random(draws.shape) < probability
+    struck[:, [rank for rank in ranks if rank < draws.ranks]] = True
+    if rounds is not None:
+        struck[[round not in rounds for round in draws.rounds]] = False
+    return struck
 
 
 @dataclass(frozen=True)
@@ -55,3 +72,7 @@ class Ending(ABC):
         """The end, after the delay, for those it hits."""
         struck = hit(draw, self.probability, self.ranks, self.rounds)
         return Fate(self.after_seconds, self.end) if struck else Fate()
+
+    def fates(self, draws: Draws) -> Fates:
+        """The same for many."""
+        return ended(hits(draws, self.probability, self.ranks, self.rounds), self.end, self.after_seconds)
