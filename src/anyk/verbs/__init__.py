@@ -6,9 +6,10 @@ from anyk.verbs.discover import discover
 from anyk.verbs.locate import locate
 from anyk.verbs.matmul import matmul
 from anyk.verbs.place import CodedMatrix, Transposed, place
-from anyk.verbs.product import Product, Stretch
+from anyk.verbs.product import Product
 from anyk.verbs.stored import StoredProduct, matmul_stored
 from anyk.verbs.stream import stream
+from anyk.verbs.timeline import Stretch
 
 __all__ = [
     "CodedMatrix",

@@ -1,8 +1,7 @@
 """What a verb returns: the product, how far off it is, and how it came about."""
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from itertools import pairwise
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -10,28 +9,7 @@ from numpy.typing import DTypeLike, NDArray
 
 from anyk.code import Code
 from anyk.job import Step
-from anyk.job.messages import Cancel, Compute, Decode, Lost, Result, Started
-
-
-@dataclass(frozen=True)
-class Stretch:
-    """One attempt at one task, for a timeline.
-
-    Args:
-        task: which coded product.
-        worker: who was asked.
-        attempt: 0 for the first sending.
-        sent_seconds: since the job began.
-        ended_seconds: since the job began; None if it was still out when the job ended.
-        outcome: ``"used"``, ``"answered"`` (not needed), ``"lost"``, ``"cancelled"``, ``"wrong"``.
-    """
-
-    task: int
-    worker: int
-    attempt: int
-    sent_seconds: float
-    ended_seconds: float | None
-    outcome: str
+from anyk.verbs.timeline import Stretch, timeline
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,30 +61,7 @@ class Product:
 
     def timeline(self) -> list[Stretch]:
         """Every attempt at every task, in the order they were sent, with what became of it; band after band."""
-        began = self.events[0].event.at if self.events else 0.0
-        starts = [at for at, step in enumerate(self.events) if isinstance(step.event, Started)]
-        bands = [self.events[start:end] for start, end in pairwise([*starts, len(self.events)])]
-        return [stretch for band in bands for stretch in self._stretches(band, began)]
-
-    def _stretches(self, band: Sequence[Step], began: float) -> Iterable[Stretch]:
-        rows: dict[tuple[int, int], Stretch] = {}
-        decoded = [said.tasks for step in band for said in step.instructions if isinstance(said, Decode)]
-        used = decoded[-1] if decoded else ()
-        for step in band:
-            at = step.event.at - began
-            if isinstance(step.event, Result | Lost) and (key := (step.event.task, step.event.attempt)) in rows:
-                outcome = "lost" if isinstance(step.event, Lost) else self._answered(step.event.task, used)
-                rows[key] = replace(rows[key], ended_seconds=at, outcome=outcome)
-            for said in step.instructions:
-                if isinstance(said, Compute):
-                    rows[said.task, said.attempt] = Stretch(said.task, said.worker, said.attempt, at, None, "cancelled")
-                elif isinstance(said, Cancel):
-                    key = said.task, said.attempt
-                    rows[key] = replace(rows[key], ended_seconds=at, outcome="cancelled")
-        return rows.values()
-
-    def _answered(self, task: int, used: Collection[int]) -> str:
-        return "wrong" if task in self.wrong else "used" if task in used else "answered"
+        return timeline(self.events)
 
 
 def nothing(shape: tuple[int, ...], dtype: np.dtype[Any]) -> Product:
