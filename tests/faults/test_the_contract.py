@@ -1,12 +1,13 @@
 """The kit for one's own fault models finds what is wrong with a model."""
 
 import itertools
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pytest
 
-from anyk.faults import Bimodal, Draw, Fate, GroupOutage, SlowNodes
+from anyk.faults import Bimodal, Crash, Draw, Fate, GroupOutage, SlowNodes
+from anyk.faults.many import Draws, Fates, ended
 from anyk.testing.faults import FaultContract, Rate
 
 
@@ -86,6 +87,23 @@ class Stuck:
         return Fate()
 
 
+@dataclass(frozen=True)
+class Hasty(Bimodal):
+    """Says of many what it does not say of each."""
+
+    def fates(self, draws: Draws) -> Fates:
+        return replace(super().fates(draws), delay_seconds=draws.own().random(draws.shape))
+
+
+@dataclass(frozen=True)
+class Companionable(Crash):
+    """Many crash together, each alone."""
+
+    def fates(self, draws: Draws) -> Fates:
+        struck = np.repeat(draws.shared().random((len(draws.rounds), 1)) < self.probability, draws.ranks, axis=1)
+        return ended(struck, "crash", 0.0)
+
+
 def kit(model, **attributes):
     contract = type("TestModel", (FaultContract,), attributes)()
     contract.make = lambda: model
@@ -107,6 +125,8 @@ def kit(model, **attributes):
         (Mumbling(2.0), "test_the_repr_builds_the_model_again"),
         (SlowNodes(fraction=0.25), "test_rounds_are_independent"),
         (GroupOutage(2, 0.25), "test_ranks_are_independent"),
+        (Hasty(0.25, 8.0), "test_many_fates_at_once_have_the_law_of_each_alone"),
+        (Companionable(0.25), "test_many_fates_at_once_have_the_law_of_each_alone"),
     ],
 )
 def test_the_kit_finds_the_fault(model, test):

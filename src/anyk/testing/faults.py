@@ -23,6 +23,7 @@ from scipy import stats
 
 import anyk.faults
 from anyk.faults import Draw, Fate, FaultModel
+from anyk.faults.many import Batched, Draws, Fates, fates_of
 
 Flags = NDArray[np.bool_]
 
@@ -136,6 +137,32 @@ class FaultContract:
             count = sum(map(rate.happens, fates))
             assert low <= count <= high, f"{rate.words}: {count} of {self.trials}, outside [{low:g}, {high:g}]"
 
+    def test_many_fates_at_once_have_the_law_of_each_alone(self) -> None:
+        """Where the model has ``fates``: delays and slowdowns by Kolmogorov and Smirnov, events and pairs by Fisher."""
+        model = self.make()
+        if not isinstance(model, Batched):
+            return
+        trials = self.trials // 4
+        one, many = (
+            [
+                fates_of(model, Draws(seed, range(2, 4), 2), alone=alone)
+                for seed in range(alone * trials, alone * trials + trials)
+            ]
+            for alone in (True, False)
+        )
+        for words, of in _NUMBERS.items():
+            chance = stats.ks_2samp([of(fates)[0, 1] for fates in one], [of(fates)[0, 1] for fates in many]).pvalue
+            assert chance >= 1 - self.confidence, f"{words} of many have another law than each alone (p = {chance:.1g})"
+        bar = np.median([_NUMBERS["delays"](fates) for fates in one])
+        late: dict[str, Callable[[Fates], object]] = {
+            "late answers": lambda fates: np.greater(fates.delay_seconds, bar)
+        }
+        for words, happens in (_EVENTS | late).items():
+            for where, places in _PLACES.items():
+                counts = [sum(bool(_spread(happens(fates))[places].all()) for fates in side) for side in (one, many)]
+                low, high = stats.hypergeom.interval(self.confidence, 2 * trials, sum(counts), trials)
+                assert low <= counts[1] <= high, f"{words} {where}: {counts[0]} of {trials} alone, {counts[1]} of many"
+
     def _check_independence(self, across: str, pair: Callable[[int], tuple[Draw, Draw]]) -> None:
         """Fisher's exact test: are bad fates of the two partners together as often as chance has it?"""
         model = self.make()
@@ -147,6 +174,24 @@ class FaultContract:
             f"fates depend on each other across {across}: {both} pairs of {self.trials} are bad together, outside "
             f"[{low:g}, {high:g}]. If that is meant, declare correlated = ({across!r},)."
         )
+
+
+#: What of a block of fates is compared as numbers, what as events, and where.
+_NUMBERS: dict[str, Callable[[Fates], NDArray[np.float64]]] = {
+    "delays": lambda fates: np.broadcast_to(fates.delay_seconds, (2, 2)),
+    "slowdowns": lambda fates: np.broadcast_to(fates.slowdown, (2, 2)),
+}
+_EVENTS: dict[str, Callable[[Fates], object]] = {
+    "crashes": lambda fates: fates.crashes,
+    "stops": lambda fates: fates.stops,
+    "wrong answers": lambda fates: fates.wrong,
+    "slow workers": lambda fates: np.greater(fates.slowdown, 1.0),
+}
+_PLACES = {"of one piece": np.s_[:1, 1:], "of two ranks": np.s_[:1, :], "of two rounds": np.s_[:, 1:]}
+
+
+def _spread(flags: object) -> Flags:
+    return np.broadcast_to(np.asarray(flags, bool), (2, 2))
 
 
 def _draws() -> Iterator[Draw]:
