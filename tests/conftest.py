@@ -1,6 +1,7 @@
-"""What every test shares: Hypothesis profiles, and where cluster and GPU tests run."""
+"""What every test shares: Hypothesis profiles, an interrupt that works, and where cluster and GPU tests run."""
 
 import os
+import signal
 from importlib.util import find_spec
 
 import pytest
@@ -10,6 +11,16 @@ from hypothesis import settings
 settings.register_profile("ci", deadline=None, derandomize=True, print_blob=True)
 settings.register_profile("search", settings.get_profile("ci"), derandomize=False, max_examples=2000)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))
+
+# In the background of a shell, or under nohup, these signals are ignored, and whatever is started from here would
+# inherit that: tests of Ctrl-C would wait in vain. A signal that is handled, however, is one that acts on a child.
+for number, handler in (
+    (signal.SIGINT, signal.default_int_handler),
+    (signal.SIGHUP, lambda *_: None),
+    (signal.SIGQUIT, lambda *_: None),
+):
+    if signal.getsignal(number) is signal.SIG_IGN:
+        signal.signal(number, handler)
 
 
 def pytest_itemcollected(item: pytest.Item) -> None:

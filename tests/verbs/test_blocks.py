@@ -11,6 +11,7 @@ from anyk.engines.processes import ProcessEngine
 from anyk.errors import InputError
 from anyk.verbs import blocks as module
 from anyk.verbs.blocks import Blocks, Shelf, homes_of
+from tests.engines.test_processes import is_running, until
 from tests.verbs.toys import held, kill
 
 FLOAT = np.dtype(np.float64)
@@ -139,6 +140,7 @@ def test_alternating_widths_use_the_same_memory(deaths):
         for width in (1, 9, 4, 1, 9, 4):
             X = rng.standard_normal((30, width))
             if deaths:
+                until(lambda lane=width % 4: is_running(engine.lanes[lane].pid))  # replaced, if killed before
                 kill(engine.lanes[width % 4])
 
             assert np.allclose(coded @ X, A @ X)
