@@ -60,7 +60,7 @@ __all__ = [
 ]
 
 
-def __getattr__(name: str) -> Any:  # a module: `anyk.nn` is imported when it is first used, for it imports torch
-    if name == "nn":
-        return import_module("anyk.nn")
+def __getattr__(name: str) -> Any:  # modules imported when they are first used: `anyk.nn` imports torch
+    if name in ("nn", "report"):
+        return import_module(f"anyk.{name}")
     raise AttributeError(f"module 'anyk' has no attribute {name!r}")

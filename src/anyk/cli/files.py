@@ -151,7 +151,16 @@ def write_text(path: str, text: str) -> None:
     Raises:
         InputError: the file system refused.
     """
-    _put(path, Path(path), lambda file: file.write(text.encode()))
+    write_bytes(path, text.encode())
+
+
+def write_bytes(path: str, content: bytes) -> None:
+    """Write a file; an existing one is replaced whole or not at all.
+
+    Raises:
+        InputError: the file system refused.
+    """
+    _put(path, Path(path), lambda file: file.write(content))
 
 
 def _put(text: str, path: Path, fill: Callable[[BinaryIO], object]) -> None:

@@ -12,11 +12,13 @@ from anyk.cli import files
 from anyk.cli.code_options import CodeName, build, code_options, take
 from anyk.cli.commands import Examples
 from anyk.cli.progress import Progress
+from anyk.cli.recording import Recording
 from anyk.cli.report import as_json, report
 from anyk.cli.streaming import streamed
 from anyk.cli.streams import say, tell
 from anyk.code import Code
 from anyk.engines import Engine
+from anyk.engines.drive import Watch
 from anyk.errors import InputError
 from anyk.verbs import Product
 from anyk.verbs.screen import KINDS
@@ -32,6 +34,7 @@ _EXAMPLES = (
     "anyk matmul A.mtx B.mtx -o C.mtx --code polynomial --rows 2 --cols 2 --workers 6 --json",
     "anyk matmul A.npy B.npy --code matdot --inner 4 --workers 10 --faults slow-node --unit 0.5",
     "anyk matmul A.npy B.npy --code approximate_matdot --inner 5 --workers 10 --stream --tolerance 0.01",
+    "anyk matmul A.npy B.npy --code matdot --inner 4 --workers 10 --record run.json",
 )
 
 
@@ -55,6 +58,7 @@ _EXAMPLES = (
 @click.option("--faults", "model", metavar="PRESET[:…]", help=f"Injected faults: {', '.join(faults.PRESETS)}.")
 @click.option("--unit", type=_SECONDS, default=1.0, show_default=True, help="Seconds of a task time in --faults.")
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Of tables, faults and probes.")
+@click.option("--record", metavar="FILE", help="Write what happened as JSON, for `anyk report`; also if it fails.")
 @click.option("--json", "is_json", is_flag=True, help="Exactly one JSON object on stdout.")
 @click.option("--quiet", "-q", is_flag=True, help="No report.")
 def matmul(a: str, b: str, output: str | None, is_json: bool, quiet: bool, **options: Any) -> None:
@@ -65,16 +69,18 @@ def matmul(a: str, b: str, output: str | None, is_json: bool, quiet: bool, **opt
     """
     if output is not None:
         files.ensure_writable(output)
+    recording = Recording(options.pop("record"), options["engine"])
     left, right = (_loaded(text) for text in (a, b))
     code = _code(options, dtype=str(left.dtype if left.dtype == right.dtype else "float64"))
-    with warnings.catch_warnings(record=True) as caught:
+    with warnings.catch_warnings(record=True) as caught, recording.of(left.shape, right.shape, code):
         warnings.simplefilter("always")
-        product = _multiplied(left, right, code, options, quiet)
+        product = _multiplied(left, right, code, options, quiet, recording)
     told = [str(each.message) for each in caught]
     for line in told:
         tell(f"warning: {line}")
     if output is not None:
         files.write(output, product.value)
+    recording.keep(product)
     if is_json:
         click.echo(as_json(product, output, told))
     elif not quiet:
@@ -106,12 +112,18 @@ def _code(options: dict[str, Any], dtype: str) -> Code | None:
 
 
 def _multiplied(
-    left: files.Array, right: files.Array, code: Code | None, options: dict[str, Any], quiet: bool
+    left: files.Array,
+    right: files.Array,
+    code: Code | None,
+    options: dict[str, Any],
+    quiet: bool,
+    recording: Recording,
 ) -> Product:
     needed = None if code is None else code.recovery_threshold
     with closing(_engine(code, options)) as engine, Progress(engine.clock.now, needed, quiet) as progress:
+        watch = recording.watch(progress.see)
         if options["is_stream"]:
-            return _streamed(left, right, code, engine, options, quiet, progress)
+            return _streamed(left, right, code, engine, options, quiet, watch)
         return anyk.matmul(
             left,
             right,
@@ -126,7 +138,7 @@ def _multiplied(
             timeout=options["timeout"],
             retries=options["retries"],
             rng=options["seed"],
-            watch=progress.see,
+            watch=watch,
         )
 
 
@@ -137,7 +149,7 @@ def _streamed(
     engine: Engine,
     options: dict[str, Any],
     quiet: bool,
-    progress: Progress,
+    watch: Watch,
 ) -> Product:
     return streamed(
         left,
@@ -152,7 +164,7 @@ def _streamed(
         timeout=options["timeout"],
         retries=options["retries"],
         seed=options["seed"],
-        watch=progress.see,
+        watch=watch,
         quiet=quiet,
     )
 

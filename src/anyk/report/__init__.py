@@ -1,20 +1,44 @@
-"""Pages: one self-contained HTML file, pictures inside, for a run that was written as JSON; nothing is fetched.
+"""Runs, kept as JSON and shown: as one self-contained HTML page, as a picture, as a trace; nothing is fetched.
 
 What a file says it is (``"kind"``) chooses its page; a row of `PAGES` and a file are all it takes to add another one.
+`save_run` writes the file of a product, `anyk.nn.runs.Run` that of a training run.
 """
 
 import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from anyk.errors import InputError
-from anyk.report import training
+from anyk.report import picture, product, training
+from anyk.report.record import KIND, Record
+from anyk.report.recording import recorded, recorded_failure, save_run, write_record
+from anyk.report.trace import trace
 
-__all__ = ["PAGES", "page", "read"]
+T = TypeVar("T")
+
+__all__ = [
+    "PAGES",
+    "VIEWS",
+    "Record",
+    "page",
+    "read",
+    "recorded",
+    "recorded_failure",
+    "save_run",
+    "view",
+    "write_record",
+]
 
 #: Kind of a run -> (what it wrote) -> its page.
-PAGES: Mapping[str, Callable[[Mapping[str, Any]], str]] = {"training": training.page}
+PAGES: Mapping[str, Callable[[Mapping[str, Any]], str]] = {"training": training.page, "product": product.page}
+
+#: Other ways to look at a product's run: name -> (what it wrote) -> the file.
+VIEWS: Mapping[str, Callable[[Mapping[str, Any]], bytes]] = {
+    "svg": lambda written: picture.svg(written).encode(),
+    "png": picture.png,
+    "trace": lambda written: json.dumps(trace(written), allow_nan=False).encode(),
+}
 
 
 def read(path: str | Path) -> Mapping[str, Any]:
@@ -31,7 +55,10 @@ def read(path: str | Path) -> Mapping[str, Any]:
     except (OSError, ValueError, RecursionError) as problem:
         raise InputError(f"`{path}` cannot be read as JSON: {problem}.") from problem
     if not isinstance(written, dict) or not isinstance(written.get("kind"), str):
-        raise InputError(f"`{path}` is not what a run wrote: it has no `kind`. `anyk train --output DIR` writes one.")
+        raise InputError(
+            f"`{path}` is not what a run wrote: it has no `kind`. `anyk matmul --record FILE` and "
+            "`anyk train --output DIR` write one."
+        )
     return written
 
 
@@ -47,10 +74,33 @@ def page(written: Mapping[str, Any]) -> str:
     kind = written["kind"]
     if kind not in PAGES:
         raise InputError(f"there is no page for a run of kind {kind!r}. There are pages for {', '.join(PAGES)}.")
+    return _shown(PAGES[kind], written)
+
+
+def view(written: Mapping[str, Any], name: str) -> bytes:
+    """A picture or a trace of a product's run, as a file holds it.
+
+    Args:
+        written: what the run wrote.
+        name: one of `VIEWS`.
+
+    Raises:
+        InputError: not the run of a product, something missing, or matplotlib for a PNG.
+    """
+    if written["kind"] != KIND:
+        raise InputError(
+            f"there is no {name} of a run of kind {written['kind']!r}, only of a product's. Make its page, with -o."
+        )
+    return _shown(VIEWS[name], written)
+
+
+def _shown(shows: Callable[[Mapping[str, Any]], T], written: Mapping[str, Any]) -> T:
     try:
-        return PAGES[kind](written)
+        return shows(written)
+    except InputError:
+        raise
     except (KeyError, TypeError, ValueError, IndexError, AttributeError, ArithmeticError) as problem:
         raise InputError(
-            f"this run of kind {kind!r} cannot be shown: {type(problem).__name__} {problem}. Was it written by another "
-            "version, or changed by hand?"
+            f"this run of kind {written['kind']!r} cannot be shown: {type(problem).__name__} {problem}. Was it written "
+            "by another version, or changed by hand?"
         ) from problem

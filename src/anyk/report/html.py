@@ -24,23 +24,25 @@ td.right { text-align: right; }
 .side { display: flex; flex-wrap: wrap; gap: 0 3rem; }
 figure { margin: 0; overflow-x: auto; }
 figcaption { color: var(--quiet); font-size: .85rem; }
-svg { display: block; width: 100%; min-width: 36rem; height: auto; }
+figure > svg, section > svg { display: block; width: 100%; min-width: 36rem; height: auto; }
 svg text { font: 12px system-ui, sans-serif; fill: var(--quiet); font-variant-numeric: tabular-nums; }
 """
 
 
-def document(title: str, parts: Iterable[str]) -> str:
+def document(title: str, parts: Iterable[str], *, style: str = "", script: str = "") -> str:
     """A whole page.
 
     Args:
         title: in plain text.
         parts: HTML.
+        style: CSS besides what every page has.
+        script: JavaScript, or none.
     """
-    body = "\n".join(parts)
+    body = "\n".join([*parts, *([f"<script>\n{script}</script>"] if script else [])])
     return (
         '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        f"<title>{escape(title)}</title>\n<style>{_STYLE}</style>\n</head>\n<body>\n{body}\n</body>\n</html>\n"
+        f"<title>{escape(title)}</title>\n<style>{_STYLE}{style}</style>\n</head>\n<body>\n{body}\n</body>\n</html>\n"
     )
 
 
@@ -70,6 +72,26 @@ def counts(pairs: Iterable[tuple[str, int]]) -> str:
     """A table of two columns: (what, how often)."""
     rows = "".join(f'<tr><th>{escape(name)}</th><td class="right">{count:,}</td></tr>' for name, count in pairs)
     return f"<table>{rows}</table>"
+
+
+def bars(rows: Iterable[tuple[str, float, float, str, str]]) -> str:
+    """Bars below one another: (name, where it begins and how long it is as parts of the whole, number, class)."""
+    cells = "".join(
+        f'<dt>{escape(name)}</dt><dd class="over"><div class="track"><i class="{kind}" style="left:{100 * start:.2f}%;'
+        f'width:{100 * length:.2f}%"></i></div></dd><dd class="value">{escape(number)}</dd>'
+        for name, start, length, number, kind in rows
+    )
+    return f'<dl class="rows">{cells}</dl>'
+
+
+def table(head: Sequence[str], rows: Iterable[Sequence[str]], kind: str = "") -> str:
+    """A table with its head; the first cell of each row names it."""
+    top = "".join(f'<th scope="col">{escape(name)}</th>' for name in head)
+    body = "".join(
+        f'<tr><th scope="row">{escape(first)}</th>{"".join(f"<td>{escape(cell)}</td>" for cell in rest)}</tr>'
+        for first, *rest in rows
+    )
+    return f'<table class="{kind}"><thead><tr>{top}</tr></thead><tbody>{body}</tbody></table>'
 
 
 def figure(picture: str, caption: str) -> str:

@@ -1,0 +1,73 @@
+"""``anyk matmul --record``: what happened goes into a file, also when there is no product."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+from anyk.cli.files import ensure_place
+from anyk.cli.streams import tell
+from anyk.code import Code
+from anyk.engines.drive import Watch
+from anyk.errors import ClusterError
+from anyk.job import Step
+from anyk.report import recorded, recorded_failure, write_record
+from anyk.verbs import Product
+
+Shape = tuple[int, ...]
+
+
+class Recording:
+    """What `anyk report` will be asked to show; without a path nothing is kept.
+
+    Args:
+        path: of the file, or None.
+        engine: its name.
+
+    Raises:
+        InputError: the file cannot be written there.
+    """
+
+    def __init__(self, path: str | None, engine: str) -> None:
+        if path is not None:
+            ensure_place(path, Path(path))
+        self._path, self._engine = path, engine
+        self._steps: list[Step] = []
+        self._operands: tuple[Shape, Shape] = (), ()
+        #: What a plan had predicted, where one was made.
+        self.planned: Mapping[str, float | str] | None = None
+
+    def watch(self, also: Watch) -> Watch:
+        """A ``watch`` that remembers each step and shows it to another one."""
+
+        def see(step: Step) -> None:
+            self._steps.append(step)
+            also(step)
+
+        return also if self._path is None else see
+
+    @contextmanager
+    def of(self, left: Shape, right: Shape, code: Code | None) -> Iterator[None]:
+        """While this product is formed: where it fails, what happened is written all the same."""
+        self._operands = left, right
+        try:
+            yield
+        except ClusterError as failure:
+            if self._path is not None and self._steps:
+                record = recorded_failure(
+                    self._steps,
+                    str(failure),
+                    code,
+                    operands=self._operands,
+                    engine=self._engine,
+                    planned=self.planned,
+                )
+                write_record(record, self._path)
+                tell(f"{self._path}: what happened; see it with `anyk report {self._path} -o run.html`")
+            raise
+
+    def keep(self, product: Product) -> None:
+        """Write what happened."""
+        if self._path is not None:
+            write_record(
+                recorded(product, operands=self._operands, engine=self._engine, planned=self.planned), self._path
+            )

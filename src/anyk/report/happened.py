@@ -1,0 +1,149 @@
+"""What the record says of time, memory, losses and the plan, as rows for the page."""
+
+from collections.abc import Iterator
+from math import ceil
+
+import numpy as np
+
+from anyk.report import said
+from anyk.report.record import PLANNED, Record
+
+#: (name, where it begins, how long it is, both as parts of the whole, number, class)
+Row = tuple[str, float, float, str, str]
+
+#: Phases in the order they begin; what is not named here comes after them.
+_PHASES = ("probe", "encode", "collect", "screen", "decode", "measure")
+_WORDS = {
+    "probe": "draw probes",
+    "encode": "cut and encode",
+    "collect": "wait for answers",
+    "screen": "look for wrong ones",
+    "decode": "decode",
+    "measure": "measure the error",
+}
+
+
+def phases(record: Record) -> list[Row]:
+    """One bar per phase, each beginning where the one before ended."""
+    known = {name: seconds for name, seconds in record.seconds.items() if name != "total"}
+    names = [*(name for name in _PHASES if name in known), *(name for name in known if name not in _PHASES)]
+    spent = sum(known.values())
+    whole = max(spent, record.seconds.get("total", 0.0))
+    if not names or not whole:
+        return []
+    rows, start = [], 0.0
+    for name in names:
+        share = known[name] / whole
+        rows.append((_WORDS.get(name, name), start, share, f"{said.time(known[name])} · {100 * share:.0f} %", ""))
+        start += share
+    if whole - spent > 0.005 * whole:
+        rest = (whole - spent) / whole
+        rows.append(("everything else", start, rest, f"{said.time(whole - spent)} · {100 * rest:.0f} %", "rest"))
+    return rows
+
+
+def memory(record: Record) -> list[Row]:
+    """One bar per matrix in memory, as the shapes tell, and one for the peak that was measured."""
+    sizes = [*_sizes(record)]
+    if record.peak_bytes is not None:
+        sizes.append(("peak of the master's process", float(record.peak_bytes), "rest"))
+    most = max((size for _, size, _ in sizes), default=0.0)
+    return [(name, 0.0, size / most, said.size(size), kind) for name, size, kind in sizes] if most else []
+
+
+def _sizes(record: Record) -> Iterator[tuple[str, float, str]]:
+    entry = _entry_bytes(record.dtype)
+    if not (record.operands and entry and all(len(shape) == 2 for shape in record.operands)):
+        return
+    (height, depth), (_, width) = record.operands
+    yield "A", entry * height * depth, ""
+    yield "B", entry * depth * width, ""
+    yield "C", entry * height * width, ""
+    if (code := record.code) is None:
+        return
+    coded = entry * (2 if code.is_complex and np.dtype(record.dtype).kind != "c" else 1)
+    a, b = ceil(height / code.rows) * ceil(depth / code.inner), ceil(depth / code.inner) * ceil(width / code.cols)
+    c = ceil(height / code.rows) * ceil(width / code.cols)
+    yield f"coded A, {said.counted(code.workers, 'block')}", coded * a * code.workers / record.bands, ""
+    yield f"coded B, {said.counted(code.workers, 'block')}", coded * b * code.workers, ""
+    yield f"answers, {said.counted(code.workers, 'block')}", coded * c * code.workers / record.bands, ""
+
+
+def _entry_bytes(dtype: str) -> int:
+    try:
+        return np.dtype(dtype).itemsize if dtype else 0
+    except TypeError:
+        return 0
+
+
+def compared(record: Record) -> Iterator[tuple[str, str, str, str]]:
+    """Rows of (what, planned, happened, how they differ), for all that was planned."""
+    came = happened(record)
+    for name, words in PLANNED.items():
+        if name in (record.planned or {}):
+            planned, real = (record.planned or {})[name], came.get(name)
+            yield words, _value(name, planned), "–" if real is None else _value(name, real), _difference(planned, real)
+
+
+def happened(record: Record) -> dict[str, float | str | None]:
+    """What became of everything a plan may predict."""
+    return {
+        "code": record.code.name if record.code else None,
+        "seconds": record.seconds.get("total"),
+        "error": record.error,
+        "answers": len(record.survivors) if record.finished else None,
+        "memory_bytes": record.peak_bytes,
+    }
+
+
+def _value(name: str, value: float | str) -> str:
+    if isinstance(value, str):
+        return value
+    return {"seconds": said.time, "error": said.error, "memory_bytes": said.size}.get(name, said.number)(value)
+
+
+def _difference(planned: float | str, real: float | str | None) -> str:
+    if real is None or isinstance(planned, str) or isinstance(real, str):
+        return "" if real is None else "as planned" if planned == real else "another one"
+    if planned == real:
+        return "as planned"
+    if not planned or not real:
+        return "–"
+    ratio = real / planned
+    return (
+        f"{100 * (ratio - 1):+.0f} %"
+        if 0.5 < ratio < 2
+        else f"{said.number(max(ratio, 1 / ratio))} times " + ("more" if ratio > 1 else "less")
+    )
+
+
+def events(record: Record) -> Iterator[tuple[float, str]]:
+    """What was out of the ordinary, in the order of time: (seconds, words)."""
+    told = []
+    for row in record.attempts:
+        ended = row.ended_seconds or 0.0
+        if row.outcome == "lost":
+            told.append((ended, f"Task {row.task} was lost on worker {row.worker}{_because(row.cause)}"))
+        elif row.outcome == "answered":
+            told.append((ended, f"Task {row.task} was answered by worker {row.worker}, too late to be used."))
+        if row.attempt:
+            told.append((row.sent_seconds, f"Task {row.task} was sent again, to worker {row.worker}."))
+    for moment in record.moments:
+        if moment.kind == "left":
+            told.append((moment.at, f"Worker {moment.worker} was gone{_because(moment.words)}"))
+        elif moment.kind == "joined":
+            told.append((moment.at, f"Worker {moment.worker} was replaced by a fresh one."))
+    for decoding in record.decodings:
+        if decoding.suspects:
+            told.append((decoding.ended, f"Wrong answers were found: {said.tasks(decoding.suspects)}. Thrown out."))
+        elif decoding.suspects is not None:
+            told.append((decoding.ended, f"{decoding.answers} answers contradicted one another; more were awaited."))
+    yield from sorted(told)
+    ends = [moment for moment in record.moments if moment.kind in ("done", "failed")]
+    if told and ends:
+        words = "There was a product." if ends[-1].kind == "done" else "There will be no product."
+        yield ends[-1].at, words
+
+
+def _because(cause: str) -> str:
+    return f": {cause.rstrip('.')}." if cause else "."

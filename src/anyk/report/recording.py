@@ -1,0 +1,213 @@
+"""From a product to the record of its run, and into a file."""
+
+import json
+import math
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from anyk.code import Code
+from anyk.errors import InputError
+from anyk.job import State, Step
+from anyk.job.messages import Decode, Decoded, Joined, Left, Started, Suspected
+from anyk.report.record import PLANNED, Coded, Decoding, Moment, Record
+from anyk.verbs import Product, Stretch
+from anyk.verbs.timeline import timeline
+
+Shapes = tuple[tuple[int, ...], tuple[int, ...]]
+
+#: Expected errors are foreseen for at most so many numbers of answers, and not where that takes more multiplications.
+_FORESEEN, _MOST_WORK = 40, 3e8
+
+
+def save_run(
+    product: Product,
+    path: str | Path,
+    *,
+    operands: Shapes | None = None,
+    engine: str = "",
+    planned: Mapping[str, float | str] | None = None,
+) -> None:
+    """Write what happened during a product as JSON, for `anyk report`; an old file is replaced whole or not at all.
+
+    Args:
+        product: from any verb; its entries are not written.
+        path: of the file.
+        operands: shapes of A and B; with them the page also tells what memory the coded blocks took.
+        engine: its name.
+        planned: what a plan had predicted, to be shown beside what happened: ``code``, ``seconds``, ``error``,
+            ``answers``, ``memory_bytes``, any of them.
+
+    Raises:
+        InputError: a prediction of another name, or a place that cannot be written to.
+
+    >>> import numpy as np, anyk, tempfile
+    >>> product = anyk.matmul(np.eye(6), np.eye(6), anyk.codes.matdot(2, 4), engine="inline")
+    >>> with tempfile.TemporaryDirectory() as place:
+    ...     save_run(product, f"{place}/run.json", operands=((6, 6), (6, 6)))
+    ...     anyk.report.read(f"{place}/run.json")["kind"]
+    'product'
+    """
+    write_record(recorded(product, operands=operands, engine=engine, planned=planned), path)
+
+
+def write_record(record: Record, path: str | Path) -> None:
+    """Write a record; an old file is replaced whole or not at all.
+
+    Raises:
+        InputError: a place that cannot be written to.
+    """
+    target = Path(path)
+    beside = target.with_name(target.name + ".part")
+    text = json.dumps(record.as_dict(), allow_nan=False, separators=(",", ":")) + "\n"
+    try:
+        beside.write_text(text, encoding="utf-8")
+        beside.replace(target)
+    except OSError as problem:
+        raise InputError(
+            f"`save_run(path={str(path)!r})`: the file was not written: {problem.strerror or problem}. "
+            "Choose another place."
+        ) from problem
+    finally:
+        with suppress(OSError):
+            beside.unlink(missing_ok=True)
+
+
+def recorded(
+    product: Product,
+    *,
+    operands: Shapes | None = None,
+    engine: str = "",
+    planned: Mapping[str, float | str] | None = None,
+) -> Record:
+    """What happened during a product; arguments as for `save_run`."""
+    dtype, attempts = str(product.value.dtype), timeline(product.events)
+    return Record(
+        finished=True,
+        reason=product.reason,
+        shape=tuple(product.value.shape),
+        dtype=dtype,
+        operands=operands,
+        engine=engine,
+        code=_described(product.code),
+        survivors=tuple(map(int, product.survivors)),
+        wrong=tuple(map(int, product.wrong)),
+        distrusted=tuple(map(int, product.distrusted)),
+        error=_finite(product.error),
+        error_kind=product.error_kind,
+        seconds={phase: float(seconds) for phase, seconds in product.seconds.items()},
+        peak_bytes=product.peak_bytes,
+        attempts=tuple(attempts),
+        moments=tuple(_moments(product.events)),
+        decodings=tuple(_decodings(product.events)),
+        foreseen=tuple(_foreseen(product.code, attempts, dtype)),
+        planned=_checked(planned),
+    )
+
+
+def recorded_failure(
+    steps: Sequence[Step],
+    reason: str,
+    code: Code | None,
+    *,
+    operands: Shapes | None = None,
+    engine: str = "",
+    planned: Mapping[str, float | str] | None = None,
+) -> Record:
+    """What happened although there is no product.
+
+    Args:
+        steps: of the job or jobs, as a ``watch`` sees them.
+        reason: why there is none.
+        code: the code, where it is known.
+        operands: as for `save_run`.
+        engine: as for `save_run`.
+        planned: as for `save_run`.
+    """
+    return Record(
+        finished=False,
+        reason=reason,
+        operands=operands,
+        engine=engine,
+        code=_described(code),
+        attempts=tuple(timeline(steps)),
+        moments=tuple(_moments(steps)),
+        decodings=tuple(_decodings(steps)),
+        wrong=tuple(sorted({row.task for row in timeline(steps) if row.outcome == "wrong"})),
+        planned=_checked(planned),
+    )
+
+
+# --- pieces -----------------------------------------------------------------------------------------------------------
+
+
+def _described(code: Code | None) -> Coded | None:
+    if code is None:
+        return None
+    cut = code.partition
+    thresholds = code.recovery_threshold, code.exact_threshold
+    return Coded(code.name, cut.rows, cut.inner, cut.cols, code.workers, *thresholds, code.is_complex)
+
+
+def _moments(steps: Sequence[Step]) -> Iterator[Moment]:
+    began, state = steps[0].event.at if steps else 0.0, State.READY
+    for step in steps:
+        event, at = step.event, step.event.at - began
+        if isinstance(event, Left):
+            yield Moment(at, "left", event.worker, event.cause)
+        elif isinstance(event, Joined):
+            yield Moment(at, "joined", event.worker)
+        if step.state is not state and step.state in (State.DONE, State.FAILED):
+            yield Moment(at, step.state.name.lower())
+        state = step.state
+
+
+def _decodings(steps: Iterable[Step]) -> Iterator[Decoding]:
+    began: float | None = None
+    band, started, answers = -1, 0.0, 0
+    for step in steps:
+        event = step.event
+        began = event.at if began is None else began
+        band += isinstance(event, Started)
+        # A decoding is over before another one begins, and its end may begin the next one.
+        if isinstance(event, Decoded | Suspected) and answers:
+            error = _finite(event.error) if isinstance(event, Decoded) else None
+            suspects = tuple(map(int, event.tasks)) if isinstance(event, Suspected) else None
+            yield Decoding(started, event.at - began, answers, error, suspects, band)
+            answers = 0
+        for said in step.instructions:
+            if isinstance(said, Decode):
+                started, answers = event.at - began, len(said.tasks)
+
+
+def _foreseen(code: Code | None, attempts: Sequence[Stretch], dtype: str) -> Iterator[tuple[int, float]]:
+    """Expected errors had the product been decoded from fewer of the answers, in the order they came."""
+    if code is None:
+        return
+    last = max((row.band for row in attempts), default=0)
+    came = [row for row in attempts if row.band == last and row.outcome in ("used", "answered")]
+    order = [row.task for row in sorted(came, key=lambda row: row.ended_seconds or 0.0)]
+    stride = math.ceil(len(order) / _FORESEEN) or 1
+    sizes = sorted({*range(stride, len(order) + 1, stride), min(code.recovery_threshold, len(order)), len(order)} - {0})
+    cut = code.partition
+    equations = cut.products * cut.inner
+    work = equations * code.workers**2 + sum(
+        min(equations, code.workers) * size * (size + cut.wanted) for size in sizes
+    )
+    if work > _MOST_WORK:
+        sizes = [size for size in sizes if size >= code.recovery_threshold][:1] if work < 10 * _MOST_WORK else []
+    for size in sizes:
+        yield size, float(code.expected_error(order[:size], dtype))
+
+
+def _checked(planned: Mapping[str, float | str] | None) -> dict[str, float | str] | None:
+    strange = [name for name in planned or () if name not in PLANNED]
+    if strange:
+        raise InputError(f"`save_run(planned=…)` knows no prediction called {strange[0]!r}. Use {', '.join(PLANNED)}.")
+    return None if planned is None else dict(planned)
+
+
+def _finite(number: Any) -> float | None:
+    """JSON has no other numbers."""
+    return None if number is None or not math.isfinite(number) else float(number)
