@@ -25,6 +25,9 @@ class Bimodal:
     8.0
     """
 
+    #: See `anyk.faults.many`.
+    is_whole_time = True
+
     probability: float
     factor: float
     unit_seconds: float = 1.0

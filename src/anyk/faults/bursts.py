@@ -45,6 +45,9 @@ class Bursts:
     True
     """
 
+    #: See `anyk.faults.many`.
+    is_whole_time = True
+
     sigma: float = 0.12
     late: float = 0.08
     late_times: tuple[float, float] = (1.1, 1.9)

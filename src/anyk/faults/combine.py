@@ -6,7 +6,7 @@ import numpy as np
 
 from anyk.faults import checks
 from anyk.faults.base import Draw, Fate, FaultModel
-from anyk.faults.many import Draws, Fates, fates_of
+from anyk.faults.many import Draws, Fates, fates_of, is_whole_time
 
 #: Sets the seeds of a combination's members apart from the streams of `Draw`, which use 1, 2 and 3.
 MEMBERS = 4
@@ -34,6 +34,11 @@ class Combined:
         for model in self.models:
             if isinstance(model, type) or not callable(getattr(model, "fate", None)):
                 checks.refuse(self, "models", model, "fault models", "Give instances, for example Crash(ranks=(1,)).")
+
+    @property
+    def is_whole_time(self) -> bool:
+        """Whether a member draws the whole time of a task."""
+        return any(map(is_whole_time, self.models))
 
     def fate(self, draw: Draw) -> Fate:
         """The members' fates, merged."""

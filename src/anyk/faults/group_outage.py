@@ -51,7 +51,6 @@ class GroupOutage:
 
     def fates(self, draws: Draws) -> Fates:
         """The same for many: a group is lost in a round with all its ranks."""
-        rounds, groups = len(draws.rounds), -(-draws.ranks // self.size)
-        lost = draws.shared().random((rounds, groups)) < self.probability
-        struck = np.repeat(lost, self.size, axis=1)[:, : draws.ranks]
-        return ended(struck, self.end, self.after_seconds)
+        groups = draws.places // self.size
+        lost = draws.shared().random((len(draws.rounds), groups.max(initial=-1) + 1)) < self.probability
+        return ended(np.take_along_axis(lost, groups, axis=1), self.end, self.after_seconds)

@@ -28,6 +28,9 @@ class LogNormal:
     0.5
     """
 
+    #: See `anyk.faults.many`.
+    is_whole_time = True
+
     sigma: float
     ceiling: float | None = None
     unit_seconds: float = 1.0

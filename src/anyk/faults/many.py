@@ -1,7 +1,8 @@
 """The fates of many pieces of work at once, for simulations of thousands of workers.
 
-A model may have a second method, ``fates(draws)``: arrays over rounds and ranks, of the same law as its ``fate`` (the
-contract tests compare them). A model without one is asked for every fate alone, which is a thousand times as slow.
+A model may have a second method, ``fates(draws)``: arrays over rounds and pieces of work, of the same law as its
+``fate`` (the contract tests compare them). A model without one is asked for every fate alone, which is a thousand times
+as slow. A model whose delay is the whole time of a task of nominal size says so: ``is_whole_time = True``.
 """
 
 from collections.abc import Iterator
@@ -15,24 +16,29 @@ from numpy.typing import NDArray
 from anyk.faults.base import Draw, FaultModel
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Draws:
-    """Where random numbers come from: a block of rounds and ranks. See `anyk.faults.base.Draw`.
+    """Where random numbers come from: a block of work, so many pieces in each of several rounds. See `Draw`.
 
     Args:
         seed: of the whole run.
         rounds: consecutive rounds.
-        ranks: the workers 0, 1, … up to this number.
+        ranks: who works: the workers 0, 1, … up to this number, or others in each round, shape (rounds, pieces).
     """
 
     seed: int
     rounds: range
-    ranks: int
+    ranks: int | NDArray[np.intp]
+
+    @property
+    def places(self) -> NDArray[np.intp]:
+        """The rank of each piece of work, shape (1, pieces) or (rounds, pieces)."""
+        return np.arange(self.ranks)[None] if isinstance(self.ranks, int) else self.ranks
 
     @property
     def shape(self) -> tuple[int, int]:
-        """(rounds, ranks)."""
-        return len(self.rounds), self.ranks
+        """(rounds, pieces)."""
+        return len(self.rounds), self.places.shape[1]
 
     def own(self) -> Generator:
         """A generator for numbers of which every piece of work has its own."""
@@ -48,12 +54,13 @@ class Draws:
 
     def each(self) -> Iterator[Draw]:
         """Every piece of work alone, round after round."""
-        return (Draw(self.seed, round, rank) for round in self.rounds for rank in range(self.ranks))
+        places = np.broadcast_to(self.places, self.shape).tolist()
+        return (Draw(self.seed, round, rank) for round, row in zip(self.rounds, places, strict=True) for rank in row)
 
 
 @dataclass(frozen=True)
 class Fates:
-    """Fates of a block of work; every field is a number or an array that broadcasts to (rounds, ranks).
+    """Fates of a block of work; every field is a number or an array that broadcasts to (rounds, pieces).
 
     Args:
         delay_seconds: extra time before the answer, or until the end.
@@ -83,6 +90,16 @@ class Batched(Protocol):
     def fates(self, draws: Draws) -> Fates:
         """Decide what happens to a block of work, from ``draws`` alone."""
         ...
+
+
+def is_whole_time(model: FaultModel | None) -> bool:
+    """Whether a model's delay is the whole time of a task, and not added to it.
+
+    >>> from anyk.faults import Crash, Pareto, combine
+    >>> is_whole_time(combine(Crash(probability=0.1), Pareto())), is_whole_time(Crash(probability=0.1))
+    (True, False)
+    """
+    return bool(getattr(model, "is_whole_time", False))
 
 
 def fates_of(model: FaultModel, draws: Draws, *, alone: bool = False) -> Fates:

@@ -25,6 +25,9 @@ class Pareto:
     True
     """
 
+    #: See `anyk.faults.many`.
+    is_whole_time = True
+
     shape: float = 2.0
     scale: float = 1.0
     unit_seconds: float = 1.0

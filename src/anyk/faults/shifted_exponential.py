@@ -30,6 +30,9 @@ class ShiftedExponential:
     1.0
     """
 
+    #: See `anyk.faults.many`.
+    is_whole_time = True
+
     shift: float = 0.66
     scale: float = 0.35
     unit_seconds: float = 1.0

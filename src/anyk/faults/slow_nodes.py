@@ -53,6 +53,6 @@ class SlowNodes:
 
     def fates(self, draws: Draws) -> Fates:
         """The same for many: the very ranks that are slow on an engine with this seed."""
-        slow = draws.lasting().random(draws.ranks) < self.fraction
-        slow[[rank for rank in self.ranks if rank < draws.ranks]] = True
-        return Fates(slowdown=np.where(slow, self.factor, 1.0))
+        slow = draws.lasting().random(draws.places.max(initial=-1) + 1) < self.fraction
+        slow[[rank for rank in self.ranks if rank < slow.size]] = True
+        return Fates(slowdown=np.where(slow, self.factor, 1.0)[draws.places])

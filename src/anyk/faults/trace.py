@@ -36,6 +36,9 @@ class Trace:
     3.0
     """
 
+    #: See `anyk.faults.many`.
+    is_whole_time = True
+
     source: str | PurePath | Sequence[Sequence[float]] = field(compare=False)
     unit_seconds: float = 1.0
     rows: Rows = field(init=False, repr=False)
@@ -57,8 +60,8 @@ class Trace:
     def fates(self, draws: Draws) -> Fates:
         """The same for many: these very numbers."""
         rows = np.array(self.rows)
-        rounds, ranks = np.arange(draws.rounds.start, draws.rounds.stop), np.arange(draws.ranks)
-        return Fates(self.unit_seconds * rows[np.ix_(rounds % rows.shape[0], ranks % rows.shape[1])])
+        rounds = np.arange(draws.rounds.start, draws.rounds.stop)[:, None]
+        return Fates(self.unit_seconds * rows[rounds % rows.shape[0], draws.places % rows.shape[1]])
 
 
 def _read(path: str) -> Rows:

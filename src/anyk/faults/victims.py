@@ -24,13 +24,14 @@ def hit(draw: Draw, probability: float, ranks: tuple[int, ...], rounds: tuple[in
 
 
 def hits(draws: Draws, probability: float, ranks: tuple[int, ...], rounds: tuple[int, ...] | None) -> NDArray[np.bool_]:
-    """As `hit`, for many; shape (rounds, ranks).
+    """As `hit`, for many; shape (rounds, pieces).
 
     >>> hits(Draws(seed=0, rounds=range(3), ranks=2), 0.0, ranks=(1,), rounds=(1,)).tolist()
     [[False, False], [False, True], [False, False]]
     """
     struck = draws.own().random(draws.shape) < probability
-    struck[:, [rank for rank in ranks if rank < draws.ranks]] = True
+    if ranks:
+        struck |= np.isin(draws.places, ranks)
     if rounds is not None:
         struck[[round not in rounds for round in draws.rounds]] = False
     return struck
