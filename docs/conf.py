@@ -31,7 +31,7 @@ extensions = [
     "training_table",
     "transposed_table",
 ]
-exclude_patterns = ["_build", "_ext"]
+exclude_patterns = ["_build", "_ext", "_static"]
 if find_spec("anyk") is None:  # the manual can be read and built without the package; the reference cannot
     exclude_patterns.append("reference.md")
 templates_path: list[str] = []
@@ -41,6 +41,7 @@ myst_heading_anchors = 3
 
 html_theme = "furo"
 html_title = f"anyk {release}"
+html_static_path = ["_static"]
 html_show_sourcelink = False
 
 autodoc_member_order = "bysource"
