@@ -15,6 +15,7 @@ from anyk.code import Code
 from anyk.errors import AnykError, ClusterError, CodeError, InputError, PrecisionError, PrecisionWarning
 from anyk.job import deadline, everyone, first_threshold, until
 from anyk.partition import Partition
+from anyk.planning import Plan, plan
 from anyk.screening import Located
 from anyk.verbs import (
     CodedMatrix,
@@ -38,6 +39,7 @@ __all__ = [
     "InputError",
     "Located",
     "Partition",
+    "Plan",
     "PrecisionError",
     "PrecisionWarning",
     "Product",
@@ -55,6 +57,7 @@ __all__ = [
     "matmul",
     "matmul_stored",
     "place",
+    "plan",
     "stream",
     "until",
 ]

@@ -5,11 +5,13 @@ Click and Rich are used here and nowhere else.
 
 import click
 
+from anyk.cli.bench import bench
 from anyk.cli.codes import codes
 from anyk.cli.commands import Commands
 from anyk.cli.demo import demo
 from anyk.cli.discover import discover
 from anyk.cli.matmul import matmul
+from anyk.cli.plan import plan
 from anyk.cli.report_page import report
 from anyk.cli.show import show
 from anyk.cli.train import train
@@ -21,6 +23,7 @@ _EXAMPLES = (
     "anyk demo",
     "anyk codes",
     "anyk show matdot --inner 4 --workers 10",
+    "anyk plan 20000x20000 20000x20000 --workers 40 --stragglers 8",
     "anyk matmul A.npy B.npy -o C.npy --code matdot --inner 4 --workers 10",
 )
 
@@ -37,5 +40,5 @@ def main() -> None:
     """
 
 
-for command in (demo, matmul, codes, show, discover, train, report):
+for command in (demo, matmul, plan, codes, show, discover, train, bench, report):
     main.add_command(command)

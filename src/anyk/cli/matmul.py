@@ -42,7 +42,7 @@ _EXAMPLES = (
 @click.argument("a", metavar="A")
 @click.argument("b", metavar="B")
 @click.option("-o", "--output", metavar="FILE", help="Where C goes; an old file is replaced whole or not at all.")
-@click.option("--code", type=CodeName(), help="A family (see `anyk codes`) or a saved code. Default: a simple rule.")
+@click.option("--code", type=CodeName(), help="A family (see `anyk codes`) or a saved code. Default: planned.")
 @code_options
 @click.option("--stragglers", type=click.IntRange(0), help="Without --code: how many answers may be missing.")
 @click.option("--wrong", type=click.IntRange(0), default=0, help="How many answers may be wrong without notice.")

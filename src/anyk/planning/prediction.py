@@ -1,0 +1,116 @@
+"""What each draft costs by its counts alone: operations, memory, traffic, and the time of every phase but waiting.
+
+A complex code for real matrices pays its true price: twice the memory and traffic, four times the operations.
+"""
+
+from dataclasses import dataclass, fields
+from math import lgamma
+
+import numpy as np
+from numpy.typing import NDArray
+
+from anyk.planning.costs import OPERATION_TIME, CostModel
+from anyk.planning.drafts import KINDS, Drafts
+from anyk.planning.kinds import REPLICATION, Ints
+from anyk.planning.request import Request
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class Counts:
+    """Columns beside those of `Drafts`; bytes, operations and seconds.
+
+    Args:
+        awaited: answers until the product is formed; with copies: expected, if answers come in any order.
+        operations: real floating-point operations of one task.
+        memory: bytes of one worker's two coded blocks and its answer.
+        upload: bytes of all coded blocks.
+        download: bytes of the awaited answers.
+        encode_seconds: of the master.
+        decode_seconds: of the master.
+        check_seconds: of the master, measuring the error.
+        task_seconds: of one undisturbed worker.
+        send_seconds: of the link, for one task's blocks.
+        fetch_seconds: of the link, for one answer.
+        fixed_seconds: of the master: per task and per product.
+    """
+
+    awaited: Floats
+    operations: Floats
+    memory: Floats
+    upload: Floats
+    download: Floats
+    encode_seconds: Floats
+    decode_seconds: Floats
+    check_seconds: Floats
+    task_seconds: Floats
+    send_seconds: Floats
+    fetch_seconds: Floats
+    fixed_seconds: Floats
+
+    def take(self, which: Ints) -> "Counts":
+        """Some rows."""
+        return Counts(*(getattr(self, field.name)[which] for field in fields(self)))
+
+
+def counted(drafts: Drafts, request: Request, costs: CostModel) -> Counts:
+    """Everything that follows from shapes and speeds."""
+    size, fold = _folds(drafts, request)
+    tall, deep, wide = (
+        -(-length // parts).astype(float)
+        for length, parts in (
+            (request.height, drafts.rows),
+            (request.depth, drafts.inner),
+            (request.width, drafts.cols),
+        )
+    )
+    blocks, answer = size * (tall * deep + deep * wide), size * tall * wide
+    operands = float(request.itemsize * (request.height * request.depth + request.depth * request.width))
+    product = float(request.itemsize * request.height * request.width)
+    entries, wanted = operands / request.itemsize, product / request.itemsize
+    awaited, workers = _awaited(drafts, request), drafts.workers.astype(float)
+    plain = (2 if request.is_complex else 1) * size / request.itemsize
+    operations = 2 * tall * deep * wide * fold
+    time = OPERATION_TIME.get(request.dtype, 1.0)
+    link = 0.0 if request.bandwidth is None else 1 / request.bandwidth
+    return Counts(
+        awaited=awaited,
+        operations=operations,
+        memory=blocks + answer,
+        upload=workers * blocks,
+        download=awaited * answer,
+        encode_seconds=(operands + workers * blocks) / costs.encode_bytes
+        + 2 * workers * entries * plain * time / costs.coding_operations,
+        decode_seconds=(awaited * answer + product) / costs.decode_bytes
+        + 2 * awaited * wanted * plain * time / costs.coding_operations,
+        check_seconds=np.full(len(drafts), (operands + 2 * product) / costs.check_bytes),
+        task_seconds=operations * time / costs.worker_operations + (blocks + answer) / costs.worker_bytes,
+        send_seconds=blocks * link,
+        fetch_seconds=answer * link,
+        fixed_seconds=costs.product_seconds + workers * costs.task_seconds,
+    )
+
+
+def _folds(drafts: Drafts, request: Request) -> tuple[Floats, Floats]:
+    """Bytes of one number in a coded block, and real operations per multiplication and addition of two numbers."""
+    complex_kinds = np.array([kind.is_complex for kind in KINDS])[drafts.kind]
+    becomes_complex = complex_kinds & (not request.is_complex)
+    size = np.where(becomes_complex, 2.0, 1.0) * request.itemsize
+    return size, np.where(becomes_complex | request.is_complex, 4.0, 1.0)
+
+
+def _awaited(drafts: Drafts, request: Request) -> Floats:
+    r"""Answers until enough are there.
+
+    With c copies of N products that answer in random order, the last product's first copy is answer number
+    $(cN + 1)(1 - \Gamma(N + 1)\Gamma(1 + 1/c) / \Gamma(N + 1 + 1/c))$ on average: the largest of N least of c.
+    """
+    awaited = (drafts.needed + request.extra).astype(float)
+    copied = np.flatnonzero(drafts.kind == KINDS.index(REPLICATION))
+    for row in copied:
+        count, part = int(drafts.needed[row]), 1 / int(drafts.copies[row])
+        missing = np.exp(lgamma(count + 1) + lgamma(1 + part) - lgamma(count + 1 + part))
+        tasks = int(drafts.workers[row])
+        awaited[row] = min(tasks, (tasks + 1) * (1 - missing) + request.extra)
+    return awaited
