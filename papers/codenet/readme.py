@@ -6,18 +6,17 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any
 
+from papers import drawing
 from papers.codenet.expected import executed_per_useful, failing, hits
 from papers.codenet.experiment import STRATEGIES
 
 Row = Mapping[str, Any]
-#: Colours that can be told apart with any colour vision, from dark to light.
-COLOURS = ("#00204c", "#213d6b", "#555b6c", "#7b7a77", "#a59c74", "#d3c064", "#fde737")
 
 
 def write(rows: Sequence[Row], readme: Path, figure: Path) -> None:
     """Renew both."""
     readme.write_text(renewed(readme.read_text(), rows))
-    figure.write_text(drawn(rows))
+    drawing.save(drawn(rows), figure)
 
 
 def renewed(text: str, rows: Sequence[Row]) -> str:
@@ -80,39 +79,17 @@ def full(rows: Sequence[Row]) -> Iterator[str]:
                 yield _line(name, *counts, _worst([row]), row["accuracy"], *per)
 
 
-def drawn(rows: Sequence[Row]) -> str:
-    """Useful iterations against executed ones, small network, C = 10, first seed, as SVG."""
-    width, height, left, top = 720, 320, 56, 16
+def drawn(rows: Sequence[Row]) -> Any:
+    """Useful iterations against executed ones, small network, C = 10, first seed."""
+    figure, axes = drawing.panels(width=6.6, height=3.8)
     mine = {row["strategy"]: row for row in rows if row["C"] == 10 and row["width"] < 10_000 and row["seed"] == 0}
-    most = max((row["executed"] for row in mine.values()), default=1)
-    best = max((row["useful"] for row in mine.values()), default=1)
-    across, up = (width - left - 190) / most, (height - top - 40) / best
-    parts = []
-    for place, (name, colour) in enumerate(zip(STRATEGIES, COLOURS, strict=True)):
+    for style, name in zip(drawing.styles(), STRATEGIES, strict=True):
         if name in mine:
-            points = " ".join(
-                f"{left + across * executed:.1f},{height - 40 - up * useful:.1f}"
-                for executed, useful in mine[name]["path"]
-            )
-            y = top + 14 + 18 * place
-            parts += [
-                f'<polyline points="{points}" fill="none" stroke="{colour}" stroke-width="2"/>',
-                f'<path d="M{width - 176},{y - 4} h16" stroke="{colour}" stroke-width="3"/>',
-                f'<text x="{width - 154}" y="{y}">{name}</text>',
-            ]
-    bottom = height - 40
-    parts += [
-        f'<path d="M{left},{top} V{bottom} H{width - 190}" fill="none" stroke="#888"/>',
-        f'<text x="{left}" y="{height - 8}">iterations executed, 0 to {most:,}</text>',
-        f'<text x="8" y="{top + 4}" >{best:,}</text>',
-        f'<text x="8" y="{bottom}">0</text>',
-    ]
-    style = "text { font: 12px system-ui, sans-serif; fill: #444; }"
-    title = "Useful iterations against executed ones"
-    return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" role="img" aria-label="{title}">'
-        f"<title>{title}</title><style>{style}</style>{''.join(parts)}</svg>\n"
-    )
+            executed, useful = zip(*mine[name]["path"], strict=True)
+            axes.plot(executed, useful, label=name, **{**style, "marker": ""})
+    axes.set(xlabel="iterations executed", ylabel="iterations that count")
+    drawing.legend_outside(axes)
+    return figure
 
 
 # --- cells ------------------------------------------------------------------------------------------------------------
