@@ -29,7 +29,7 @@ CUTS = [
     for times, extra in (((1, -1), (2, 1)) if sum(cut) % 2 else ((2, 0),))
 ]
 CUTS += [((4, 1, 4), 16), ((4, 2, 4), 40), ((5, 2, 3), 31), ((1, 10, 1), 24), ((2, 6, 2), 40)]
-CUTS += [((10, 1, 1), 12), ((4, 3, 4), 56), ((6, 1, 7), 50), ((4, 4, 1), 19)]
+CUTS += [((10, 1, 1), 12), ((4, 3, 4), 56), ((6, 1, 6), 120), ((4, 4, 1), 19)]
 SIZES = (1000, 777, 1234)
 
 #: Runs in Node or in a page: costs of every family at every cut, and what sets of answers amplify.
