@@ -13,6 +13,7 @@ from anyk.cli.discover import discover
 from anyk.cli.matmul import matmul
 from anyk.cli.plan import plan
 from anyk.cli.report_page import report
+from anyk.cli.reproduce import reproduce
 from anyk.cli.show import show
 from anyk.cli.train import train
 
@@ -40,5 +41,5 @@ def main() -> None:
     """
 
 
-for command in (demo, matmul, plan, codes, show, discover, train, bench, report):
+for command in (demo, matmul, plan, codes, show, discover, train, bench, report, reproduce):
     main.add_command(command)
