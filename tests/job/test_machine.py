@@ -349,3 +349,35 @@ def test_500_tasks_ask_the_tables_rarely():
     tell(job, *answers(*range(0, 500, 2)))
     assert job.state is State.DECODING
     assert Counted.asked == 2  # once of all that can come, once of what has come
+
+
+def test_answers_that_are_gone_are_computed_elsewhere_and_nobody_was_wrong():
+    job = started(tasks=4, threshold=3)
+    tell(job, *answers(0, 1, 2))
+
+    assert tell(job, Suspected((1,), 2.0, cause="killed")) == [Compute(1, 0, 1)]
+    assert (job.wrong, job.received) == (frozenset(), (0, 2))
+    assert tell(job, Result(3, 0, 3.0)) == [Decode((0, 2, 3))]
+
+
+def test_answers_that_are_gone_leave_a_decoding_to_the_others():
+    job = started(tasks=4, threshold=3)
+    tell(job, *answers(0, 1, 2, 3))
+
+    assert tell(job, Suspected((0,), 2.0, cause="killed")) == [Decode((1, 2, 3))]
+
+
+def test_a_worker_whose_answer_is_gone_is_sent_nothing_as_long_as_there_are_others():
+    job = started(tasks=4, threshold=3)
+    tell(job, *answers(0, 1, 2, 3))
+    tell(job, Suspected((0, 1), 2.0, cause="silent"))
+
+    assert {step.worker for step in job.latest.instructions if isinstance(step, Compute)} <= {2, 3}
+
+
+def test_the_reason_says_with_whom_answers_were_lost():
+    job = started(tasks=3, threshold=3, retries=0)
+    tell(job, *answers(0, 1, 2), Suspected((2,), 2.0, cause="killed by SIGKILL"))
+
+    assert job.state is State.FAILED
+    assert "task 2 on worker 2 (killed by SIGKILL)" in job.reason

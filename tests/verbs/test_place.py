@@ -518,7 +518,7 @@ def test_a_worker_stopped_in_one_product_and_resumed_in_a_later_one(seed):
 def test_what_a_straggler_away_from_home_writes_late_enters_no_product(tmp_path, monkeypatch):
     """Worker 0 takes over task 1 of the first product, and writes its answer when the third has task 1's already."""
     monkeypatch.setenv(GATES, str(tmp_path))
-    monkeypatch.setattr(sys.modules["anyk.verbs.place"], "multiply", gated_multiply)
+    monkeypatch.setattr(sys.modules["anyk.verbs.coded_matrix"], "multiply", gated_multiply)
     rng, code = np.random.default_rng(5), anyk.codes.mds(2, workers=3)
     A, X = rng.standard_normal((30, 20)), rng.standard_normal((3, 20, 4))
     told = fates({1: [Fate(0.2, "crash")], 2: [Fate(0.5), Fate(), FOREVER]})
@@ -603,7 +603,7 @@ def test_a_matrix_that_was_only_dropped_is_freed_by_the_next_product(A, workers)
 @pytest.mark.cluster
 def test_an_engine_given_stays_open_and_one_named_is_closed(A, workers):
     coded = anyk.place(A, CODES["mds"], engine="processes")
-    own = coded._engine
+    own = coded.engine
     assert relative(coded @ np.ones(30), A @ np.ones(30)) < LIMIT
     assert len(own.lanes) == 8
     coded.close()

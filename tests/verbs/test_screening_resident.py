@@ -153,7 +153,7 @@ def test_a_block_that_changed_is_found_by_its_answer_and_regenerated(code, scree
         assert abs(block - before).max() < 1e-12
         # It was not the worker's fault.
         assert product.distrusted == ()
-        assert anyk.engines.suspicions(coded._engine) == {}
+        assert anyk.engines.suspicions(coded.engine) == {}
         assert coded.product(B, stop=anyk.everyone).wrong == ()
 
 
@@ -190,7 +190,7 @@ def test_a_worker_whose_own_copy_changed_gets_the_block_again(monkeypatch):
     monkeypatch.setattr(PumpedLane, "alloc", lambda *_: None)
     with anyk.place(A, CODES["mds"], engine="inline", wrong=1) as coded:
         coded @ B
-        lane, name = coded._engine.lanes[1], coded._resident.blocks._names[1]
+        lane, name = coded.engine.lanes[1], coded._resident.blocks._names[1]
         changed = lane.fetch(name).result().copy()
         changed[3, 5] += 1e-3
         lane.put(name, changed).result()

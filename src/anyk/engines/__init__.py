@@ -15,6 +15,7 @@ from anyk.engines.base import (
     Caps,
     Clock,
     Engine,
+    Far,
     Inbox,
     Joined,
     Lane,
@@ -23,9 +24,11 @@ from anyk.engines.base import (
     Note,
     Ref,
     Slow,
+    Unreachable,
     WorkerLost,
 )
 from anyk.engines.drive import Outcome, Watch, Work, drive, drive_stepwise
+from anyk.engines.meter import Moved
 from anyk.engines.suspicion import suspicions
 from anyk.errors import InputError
 from anyk.faults.base import FaultModel, seeded
@@ -46,6 +49,8 @@ __all__ = [
     "Lane",
     "Caps",
     "Ref",
+    "Far",
+    "Moved",
     "Clock",
     "Inbox",
     "Array",
@@ -55,6 +60,7 @@ __all__ = [
     "Slow",
     "Note",
     "WorkerLost",
+    "Unreachable",
     "Cancelled",
 ]
 

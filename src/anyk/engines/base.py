@@ -27,6 +27,7 @@ __all__ = [
     "Caps",
     "Clock",
     "Engine",
+    "Far",
     "Joined",
     "Lane",
     "Lost",
@@ -34,6 +35,7 @@ __all__ = [
     "Note",
     "Ref",
     "Slow",
+    "Unreachable",
     "WorkerLost",
 ]
 
@@ -46,6 +48,26 @@ class Ref(str):
     """An argument of ``submit``: the block stored on that lane under this key."""
 
     __slots__ = ()
+
+
+@dataclass(frozen=True, eq=False)
+class Far:
+    """An argument of ``submit`` where `Caps.exchange`: a block that lies on another lane of this engine.
+
+    The worker takes it from there without the master, under its key as it is when the work begins. Where that cannot be
+    the future raises `Unreachable`, and neither lane is to blame.
+
+    Args:
+        lane: whose block.
+        key: its name there; what was to store it must be done.
+    """
+
+    lane: "Lane"
+    key: str
+
+
+class Unreachable(Exception):
+    """Another worker's block could not be had: it is gone, or no way leads there."""
 
 
 class Cancelled(Exception):
@@ -63,6 +85,7 @@ class Caps:
         respawn: ``Engine.respawn`` works.
         remote: workers may be on other hosts.
         min_task_seconds: below this a piece of work is not worth sending.
+        exchange: workers take blocks from each other (`Far`).
     """
 
     shared_memory: bool
@@ -71,6 +94,7 @@ class Caps:
     respawn: bool
     remote: bool
     min_task_seconds: float
+    exchange: bool = False
 
 
 @dataclass(frozen=True)
@@ -131,7 +155,7 @@ class Lane(Protocol):
         ...
 
     def submit(self, fn: Callable[..., T], /, *args: Any, out: str | None = None) -> Future[T]:
-        """Run ``fn(*args)`` on the worker; `Ref` arguments become the blocks stored there.
+        """Run ``fn(*args)`` on the worker; `Ref` and `Far` arguments become the blocks stored there, and elsewhere.
 
         ``fn`` must be importable by name on the worker. With ``out`` the result stays there under that key and the
         future's result is None. The work may call `anyk.engines.work.checkpoint` to notice a cancel.

@@ -14,14 +14,13 @@ import logging
 import os
 import shutil
 import signal
-import socket
 import tempfile
 import uuid
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from anyk.engines import desk
 from anyk.engines.base import Caps
+from anyk.engines.dask_results import as_dask_array
+from anyk.engines.dask_worker import Actor, Post
 from anyk.engines.fleet import FleetEngine
 from anyk.engines.remote import RemoteLane
 from anyk.errors import ClusterError, InputError
@@ -29,94 +28,6 @@ from anyk.faults.base import FateOf
 
 #: How often the connection to the scheduler is looked at, in seconds.
 WATCH_SECONDS = 0.25
-
-
-class Actor:
-    """What runs on a Dask worker: a desk, and a thread that works through its messages in order.
-
-    Args:
-        rank: of the lane.
-    """
-
-    def __init__(self, rank: int) -> None:
-        self._desk = desk.Desk(f"worker {rank} (process {os.getpid()})")
-        self._thread = ThreadPoolExecutor(1, f"anyk-lane-{rank}")
-        self._next = 1
-        self._early: dict[int, asyncio.Event] = {}
-        self._is_left = False
-
-    async def hello(self) -> tuple[str, int]:
-        """Host and process."""
-        return socket.gethostname(), os.getpid()
-
-    async def perform(self, seq: int, message: bytes) -> bytes:
-        """The answer to a message, in the order of the numbers: on their way calls may overtake each other."""
-        if seq != self._next:
-            turn = self._early[seq] = asyncio.Event()
-            await turn.wait()
-        answer = asyncio.get_running_loop().run_in_executor(self._thread, self._work, seq, message)
-        self._next += 1
-        if (following := self._early.pop(self._next, None)) is not None:
-            following.set()
-        return await answer
-
-    async def flag(self, seq: int) -> None:
-        """This message is not wanted any more."""
-        self._desk.flag(seq)
-
-    async def leave(self) -> None:
-        """No work goes on."""
-        self._is_left = True
-
-    def _work(self, seq: int, message: bytes) -> bytes:
-        return self._desk.reply(seq, message, lambda: self._is_left or self._desk.is_flagged(seq))
-
-
-class _Post:
-    """The way to one actor.
-
-    Args:
-        engine: whose client speaks to it.
-        lane: that is answered.
-        actor: Dask's proxy.
-        future: that keeps the actor alive.
-        address: of its worker.
-    """
-
-    window = 16
-
-    def __init__(self, engine: "DaskEngine", lane: RemoteLane, actor: Any, future: Any, address: str) -> None:
-        self._engine, self._lane, self._actor, self._future, self._address = engine, lane, actor, future, address
-
-    def send(self, seq: int, message: bytes, /) -> None:
-        """Call the actor."""
-        self._engine.soon(self._exchange(seq, message))
-
-    def flag(self, seq: int, /) -> bool:
-        """Tell the actor."""
-        self._engine.soon(_ignored(self._actor.flag, seq))
-        return True
-
-    def end(self, *, kill: bool) -> None:
-        """Let the actor go; on a cluster of the engine's own also its process, where that is asked for."""
-        self._engine.soon(self._leave())
-        if kill:
-            self._engine.end_process(self._lane.pid)
-
-    async def _leave(self) -> None:
-        self._engine.vacated(self._lane, self._address)
-        await _ignored(self._actor.leave)
-        self._future.release()
-
-    async def _exchange(self, seq: int, message: bytes) -> None:
-        try:
-            answer = await self._actor.perform(seq, message)
-        except asyncio.CancelledError:
-            raise
-        except Exception as error:  # whatever way the worker, its scheduler or the network failed
-            self._engine.suspected(self._lane, self._address, error)
-        else:
-            self._lane.heard(seq, answer)
 
 
 class DaskEngine(FleetEngine):
@@ -142,9 +53,17 @@ class DaskEngine(FleetEngine):
         except ImportError as error:
             raise ClusterError("the dask engine needs Dask: pip install 'anyk[dask]'") from error
         self.caps = Caps(
-            shared_memory=False, survives_loss=True, kill=True, respawn=True, remote=True, min_task_seconds=0.01
+            shared_memory=False,
+            survives_loss=True,
+            kill=True,
+            respawn=True,
+            remote=True,
+            min_task_seconds=0.01,
+            exchange=True,
         )
         self._cluster: Any = None
+        #: The caller's client, where there is one.
+        self._callers = at if hasattr(at, "scheduler_info") and hasattr(at, "futures") else None
         self._directory, self._config = "", contextlib.ExitStack()
         self._scheduler, security = _scheduler_of(at, security)
         self._client: Any = None
@@ -194,6 +113,17 @@ class DaskEngine(FleetEngine):
             asyncio.run_coroutine_threadsafe(coroutine, self._client.loop.asyncio_loop)
         except RuntimeError:  # the loop is closed
             coroutine.close()
+
+    def wait_for(self, coroutine: Any) -> Any:
+        """What comes of a coroutine on the client's loop."""
+        return asyncio.run_coroutine_threadsafe(coroutine, self._client.loop.asyncio_loop).result(60)
+
+    def hand_over(self, names: Any, dtype: Any) -> Any:
+        """Blocks that lanes formed, as a `dask.array.Array`; they stay where they are.
+
+        They belong to the client that the engine was opened with; else to the engine's own, and end with it.
+        """
+        return as_dask_array(self._callers or self._client, self, names, dtype)
 
     def end_process(self, pid: int | None) -> None:
         """Kill a worker process of the engine's own cluster; its nanny starts another one."""
@@ -294,7 +224,7 @@ class DaskEngine(FleetEngine):
             if self._homes.pop(address, None) is not None:
                 self.lost(lane, f"no actor could be made on the Dask worker {address}: {error!r}")
             return not lane.alive
-        if not self.arrived(lane, _Post(self, lane, actor, future, address), host, pid):
+        if not self.arrived(lane, Post(self, lane, actor, future, address), host, pid):
             future.release()
             self.vacated(lane, address)
         return True
@@ -346,12 +276,6 @@ class DaskEngine(FleetEngine):
 
 async def _awaited(awaitable: Any) -> Any:
     return await awaitable
-
-
-async def _ignored(method: Any, *args: Any) -> None:
-    """Call an actor that may not be there any more."""
-    with contextlib.suppress(Exception):
-        await method(*args)
 
 
 def _scheduler_of(at: Any, security: Any) -> tuple[str, Any]:

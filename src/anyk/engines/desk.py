@@ -11,16 +11,33 @@ import threading
 import traceback
 from collections.abc import Callable
 from concurrent.futures import Future
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from anyk.engines import work
-from anyk.engines.base import Array, Cancelled, Ref
+from anyk.engines.base import Array, Cancelled, Ref, Unreachable
 from anyk.errors import InputError
 
 #: (whether it went well, the result or the exception, where the exception came from)
 Answer = tuple[bool, Any, str]
+
+
+@dataclass(frozen=True)
+class Away:
+    """A block of another worker, in a message: the engine's own way to it, and its key."""
+
+    way: Any
+    key: str
+
+
+#: How a worker gets a block of another one; the second argument says whether it is still wanted.
+Reach = Callable[[Away, Callable[[], bool]], Any]
+
+
+def _unreachable(away: Away, _: Callable[[], bool]) -> Any:
+    raise Unreachable(f"no way leads to the worker that has block {away.key!r}")
 
 
 class Desk:
@@ -29,10 +46,11 @@ class Desk:
     Args:
         name: of the worker, for messages.
         blocks: what it has to begin with.
+        reach: gets a block of another worker.
     """
 
-    def __init__(self, name: str, blocks: dict[str, Any] | None = None) -> None:
-        self._name = name
+    def __init__(self, name: str, blocks: dict[str, Any] | None = None, reach: Reach = _unreachable) -> None:
+        self._name, self._reach = name, reach
         self._store: dict[str, Any] = blocks or {}
         self._done = 0
         self._flags: set[int] = set()
@@ -47,6 +65,16 @@ class Desk:
     def is_flagged(self, seq: int) -> bool:
         """Whether this message is not wanted any more."""
         return seq in self._flags
+
+    def hand_out(self, key: str) -> Any:
+        """A block, for another worker; from any thread.
+
+        Raises:
+            Unreachable: there is none of that name.
+        """
+        if key not in self._store:
+            raise Unreachable(f"{self._name} holds no block {key!r}")
+        return self._store[key]
 
     def reply(self, seq: int, message: bytes, unwanted: Callable[[], bool] | None = None) -> bytes:
         """Do what a pickled message asks; the answer, pickled."""
@@ -90,7 +118,7 @@ class Desk:
     def _run(self, unwanted: Callable[[], bool], fn: Callable[..., Any], args: tuple[Any, ...], out: str | None) -> Any:
         if unwanted():
             raise Cancelled("cancelled before it started")
-        result = fn(*[self._block(arg) if isinstance(arg, Ref) else arg for arg in args])
+        result = fn(*[self._value(arg, unwanted) for arg in args])
         if out is None:
             return result
         self._store[out] = result
@@ -102,6 +130,11 @@ class Desk:
     def _delete(self, _: Callable[[], bool], *keys: str) -> None:
         for key in keys:
             self._store.pop(key, None)
+
+    def _value(self, arg: Any, unwanted: Callable[[], bool]) -> Any:
+        if isinstance(arg, Away):
+            return (_unreachable if arg.way is None else self._reach)(arg, unwanted)
+        return self._block(arg) if isinstance(arg, Ref) else arg
 
     def _block(self, key: str) -> Any:
         if key not in self._store:

@@ -104,6 +104,17 @@ class _Post:
             self._flag[...] = seq
         return self._means.shares
 
+    def weight(self, message: Any, /) -> int:
+        """What is pickled: with a pool that shares no memory, the blocks, too."""
+        verb, body = message
+        if verb != "run" or not self._means.pickles:
+            return 0
+        todo, refs, *_ = body
+        return len(todo) + (0 if self._means.shares else sum(_size(self._store.get(key)) for key in refs))
+
+    def way(self, key: str, to: Any, /) -> None:
+        """Executors have no way from worker to worker."""
+
     def end(self, *, kill: bool) -> None:
         """No work goes on."""
         self._is_stopped = True
@@ -239,6 +250,10 @@ class FuturesEngine(FleetEngine):
     def _release(self) -> None:
         if self._own is not None:
             self._own.shutdown(wait=False, cancel_futures=True)
+
+
+def _size(block: Any) -> int:
+    return int(getattr(block, "nbytes", 0))
 
 
 def _workers_of(executor: Executor, asked: int) -> int:

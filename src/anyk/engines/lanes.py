@@ -15,7 +15,7 @@ from typing import Any, Literal, Protocol, TypeVar
 
 import numpy as np
 
-from anyk.engines import memory
+from anyk.engines import memory, meter
 from anyk.engines.base import Array, WorkerLost
 from anyk.engines.channel import Channel, Frame, Op, pack
 from anyk.engines.ledger import Ledger
@@ -164,8 +164,10 @@ class ProcessLane:
 
     def _post(self, frame: Frame) -> Future[Any]:
         future: Future[Any] = Future()
+        meter.remember(future)
         with self._lock:
             if self._cause is None:
+                meter.count_sent(future, len(frame.payload))
                 self._ledger.enter(future, frame)
                 self._send()
                 return future
@@ -239,6 +241,7 @@ class ProcessLane:
         with self._lock:
             future = self._ledger.answered()
             self._send()
+        meter.count_received(future, len(frame.payload))
         settle(future, frame)
 
     def _check(self, future: Future[Any]) -> None:

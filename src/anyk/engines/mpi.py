@@ -15,6 +15,7 @@ Laws:
 """
 
 import contextlib
+import itertools
 import runpy
 import sys
 import warnings
@@ -25,7 +26,8 @@ from typing import Any
 from anyk.engines import desk
 from anyk.engines.base import Caps
 from anyk.engines.fleet import FleetEngine
-from anyk.engines.ranks import Tag, serve, world
+from anyk.engines.rank_worker import serve
+from anyk.engines.ranks import Tag, world
 from anyk.engines.remote import RemoteLane
 from anyk.errors import ClusterError
 from anyk.faults.base import FateOf
@@ -42,16 +44,24 @@ class _Post:
     window = 16
 
     def __init__(self, engine: "MPIEngine", rank: int) -> None:
-        self._engine, self._rank = engine, rank
+        self._engine, self.rank = engine, rank
 
     def send(self, seq: int, message: bytes, /) -> None:
         """Send it from the engine's thread."""
-        self._engine.say(self._rank, Tag.WORK, seq, message)
+        self._engine.say(self.rank, Tag.WORK, seq, message)
 
     def flag(self, seq: int, /) -> bool:
         """Tell the rank; it looks between two panels."""
-        self._engine.say(self._rank, Tag.CONTROL, seq)
+        self._engine.say(self.rank, Tag.CONTROL, seq)
         return True
+
+    def weight(self, message: bytes, /) -> int:
+        """Its size."""
+        return len(message)
+
+    def way(self, key: str, to: Any, /) -> tuple[int, int]:
+        """The rank is told to send the block; what it is sent as: rank and number."""
+        return self.rank, self._engine.give(self.rank, key, to.rank)
 
     def end(self, *, kill: bool) -> None:
         """What it still does ends with the engine; a dead rank does nothing."""
@@ -100,7 +110,7 @@ class MPIEngine(FleetEngine):
         found.session += 1
         self._session = found.session
         self._ranks = living[: workers or None]
-        self._looks = 0
+        self._looks, self._gifts = 0, itertools.count(1)
         self.caps = Caps(
             shared_memory=False,
             survives_loss=found.survives_loss,
@@ -108,6 +118,7 @@ class MPIEngine(FleetEngine):
             respawn=False,
             remote=True,
             min_task_seconds=5e-3,
+            exchange=True,
         )
         super().__init__(len(self._ranks), faults)
         self.later(0.0, self._look)
@@ -124,6 +135,12 @@ class MPIEngine(FleetEngine):
                 self._bury(rank, f"rank {rank} cannot be reached: {error}")
 
         self.later(0.0, send)
+
+    def give(self, source: int, key: str, target: int) -> int:
+        """Let one rank send a block to another; the number it is sent under."""
+        number = next(self._gifts)
+        self.say(source, Tag.GIVE, number, desk.dumped((key, target)))
+        return number
 
     def _look(self) -> None:
         if self._is_closed:

@@ -1,4 +1,4 @@
-"""Ranks of an MPI job that speak without waiting: what `anyk.engines.mpi` and the workers it serves have in common.
+"""Ranks of an MPI job that speak without waiting: what `anyk.engines.mpi` and `anyk.engines.rank_worker` share.
 
 The laws stand in `anyk.engines.mpi`.
 """
@@ -6,7 +6,6 @@ The laws stand in `anyk.engines.mpi`.
 import atexit
 import contextlib
 import os
-import socket
 import struct
 import sys
 import time
@@ -14,9 +13,6 @@ from collections.abc import Iterator, Sequence
 from enum import IntEnum
 from typing import Any
 
-from threadpoolctl import threadpool_limits
-
-from anyk.engines import desk
 from anyk.errors import ClusterError
 
 #: Seconds between two looks at MPI: right after something came, and at most, while answers are awaited and while not.
@@ -37,6 +33,9 @@ class Tag(IntEnum):
     WORK = 71
     CONTROL = 72
     ANSWER = 73
+    # from rank to rank: told by the master to give, and given
+    GIVE = 74
+    PART = 75
 
 
 class World:
@@ -61,7 +60,7 @@ class World:
         #: The engine that is open, closed at the end.
         self.engine: Any = None
         self._sends: list[tuple[int, Any, bytes]] = []
-        self._receives: list[tuple[int, Any, bytearray]] = []
+        self._receives: list[tuple[int, Tag, Any, bytearray]] = []
 
     def living(self) -> list[int]:
         """The workers' ranks."""
@@ -86,9 +85,10 @@ class World:
                 status = self.mpi.Status()
                 while (message := self.comm.Improbe(source=rank, tag=tag, status=status)) is not None:
                     buffer = bytearray(status.Get_count(self.mpi.BYTE))
-                    self._receives.append((rank, message.Irecv([buffer, self.mpi.BYTE]), buffer))
-        for item in [*self._receives]:
-            rank, request, buffer = item
+                    self._receives.append((rank, tag, message.Irecv([buffer, self.mpi.BYTE]), buffer))
+        # Of this tag alone: a large message may still be on its way when another kind is looked for.
+        for item in [each for each in self._receives if each[1] is tag]:
+            rank, _, request, buffer = item
             with self._blaming(rank, wrong):
                 if request.Test():
                     self._receives.remove(item)
@@ -141,8 +141,6 @@ class World:
 
 #: Set by ``mpiexec --with-ft ulfm``.
 _TOLERANT = "OMPI_MCA_mpi_ft_enable"
-#: Set by ``mpiexec --with-ft ulfm``.
-_TOLERANT = "OMPI_MCA_mpi_ft_enable"
 #: In place of a session: the job ends, and the number says whether a rank has died.
 END = (1 << 64) - 1
 
@@ -166,74 +164,3 @@ def world() -> World:
         if _world.comm.rank == 0:
             atexit.register(_world.finish)
     return _world
-
-
-# --- a worker ---------------------------------------------------------------------------------------------------------
-
-
-class _Rank:
-    """What a worker's rank keeps: a desk for the engine that is open."""
-
-    def __init__(self, found: World) -> None:
-        self._world = found
-        self._name = f"rank {found.comm.rank} (process {os.getpid()})"
-        self._session = 0
-        self._desk = desk.Desk(self._name)
-        self._has_ended = False
-
-    def serve(self) -> None:
-        """Work until rank 0 ends."""
-        hello = desk.dumped((socket.gethostname(), os.getpid()))
-        self._world.send(0, Tag.ANSWER, 0, 0, hello)
-        looks = 0
-        while not self._has_ended:
-            self._obey()
-            came = self._see(Tag.WORK)
-            for session, seq, message in came:
-                self._work(session, seq, message)
-            looks = 0 if came else looks + 1
-            if (seconds := self._world.nap(looks, looks < 1000)) > 0:
-                time.sleep(seconds)
-
-    def _work(self, session: int, seq: int, message: Any) -> None:
-        self._enter(session)
-        if session != self._session or self._has_ended:
-            return
-        answer = self._desk.reply(seq, message, lambda: self._is_unwanted(session, seq))
-        if session == self._session and not self._has_ended:
-            self._world.send(0, Tag.ANSWER, session, seq, answer)
-
-    def _is_unwanted(self, session: int, seq: int) -> bool:
-        self._obey()
-        return self._has_ended or session != self._session or self._desk.is_flagged(seq)
-
-    def _obey(self) -> None:
-        for session, seq, _ in self._see(Tag.CONTROL):
-            if session == END:
-                self._has_ended = True
-                self._world.dead |= {-1: "others"} if seq else {}
-                return
-            self._enter(session)
-            if seq and session == self._session:
-                self._desk.flag(seq)
-
-    def _enter(self, session: int) -> None:
-        """A new engine is open, or the last one closed: nothing of before is kept."""
-        if session > self._session:
-            self._session, self._desk = session, desk.Desk(self._name)
-
-    def _see(self, tag: Tag) -> list[tuple[int, int, Any]]:
-        came, wrong = self._world.advance((0,), tag)
-        if wrong:  # without rank 0 there is nobody to work for
-            self._has_ended = True
-            self._world.dead |= wrong
-        return [(session, seq, payload) for _, session, seq, payload in came]
-
-
-def serve(found: World) -> None:
-    """Work for rank 0 until it ends."""
-    beside = os.environ.get("OMPI_COMM_WORLD_LOCAL_SIZE") or os.environ.get("MPI_LOCALNRANKS") or found.comm.size
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    with threadpool_limits(max(1, cores // int(beside))):
-        _Rank(found).serve()
-    found.finalize()

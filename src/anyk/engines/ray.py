@@ -13,12 +13,13 @@ import signal
 import socket
 import tempfile
 import threading
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from anyk.engines import desk
-from anyk.engines.base import Caps
+from anyk.engines.base import Cancelled, Caps, Unreachable, WorkerLost
 from anyk.engines.fleet import FleetEngine
 from anyk.engines.remote import RemoteLane
 from anyk.errors import ClusterError
@@ -26,6 +27,8 @@ from anyk.faults.base import FateOf
 
 #: Messages of at least this many bytes go through Ray's object store as arrays, which it does not copy on the way.
 LARGE_BYTES = 1 << 17
+#: How often a worker that waits for another one's block looks whether it is still wanted, in seconds.
+LOOK_SECONDS = 0.02
 #: Share of the free memory that the object store of an own cluster takes, and its least and largest size.
 STORE_SHARE, STORE_BYTES = 0.3, (1 << 28, 1 << 34)
 
@@ -38,7 +41,7 @@ class Actor:
     """
 
     def __init__(self, rank: int) -> None:
-        self._desk = desk.Desk(f"worker {rank} (process {os.getpid()})")
+        self._desk = desk.Desk(f"worker {rank} (process {os.getpid()})", reach=_reached)
         self._is_left = threading.Event()
 
     def hello(self) -> tuple[str, int]:
@@ -53,6 +56,10 @@ class Actor:
         """This message is not wanted any more."""
         self._desk.flag(seq)
 
+    def hand_out(self, key: str) -> Any:
+        """A block, for another worker."""
+        return self._desk.hand_out(key)
+
     def leave(self) -> None:
         """No work goes on."""
         self._is_left.set()
@@ -63,7 +70,22 @@ class Actor:
 
 
 #: Methods that run beside the one that works.
-_GROUPS = {"hello": "words", "flag": "words", "leave": "words", "watch": "watch"}
+_GROUPS = {"hello": "words", "flag": "words", "leave": "words", "watch": "watch", "hand_out": "blocks"}
+
+
+def _reached(away: desk.Away, unwanted: Callable[[], bool]) -> Any:
+    """On a worker: a block of another one, through Ray's object stores; without a copy where they are one."""
+    import ray
+
+    asked = away.way.hand_out.remote(away.key)
+    while True:
+        try:
+            return ray.get(asked, timeout=LOOK_SECONDS)
+        except ray.exceptions.GetTimeoutError:
+            if unwanted():
+                raise Cancelled("cancelled while a block was on its way") from None
+        except Exception as error:
+            raise Unreachable(f"block {away.key!r} of another Ray actor cannot be had: {_in_short(error)}") from error
 
 
 class _Post:
@@ -88,6 +110,14 @@ class _Post:
         """Tell the actor."""
         self._actor.flag.remote(seq)
         return True
+
+    def weight(self, message: bytes, /) -> int:
+        """Its size."""
+        return len(message)
+
+    def way(self, key: str, to: Any, /) -> Any:
+        """Ray's handle of the actor."""
+        return self._actor
 
     def end(self, *, kill: bool) -> None:
         """End the actor and its process."""
@@ -128,7 +158,13 @@ class RayEngine(FleetEngine):
             raise ClusterError("the ray engine needs Ray: pip install 'anyk[ray]'") from error
         self._ray = ray
         self.caps = Caps(
-            shared_memory=False, survives_loss=True, kill=True, respawn=True, remote=True, min_task_seconds=5e-3
+            shared_memory=False,
+            survives_loss=True,
+            kill=True,
+            respawn=True,
+            remote=True,
+            min_task_seconds=5e-3,
+            exchange=True,
         )
         self._directory, self._is_connected, self._is_own = "", False, False
         try:
@@ -159,6 +195,20 @@ class RayEngine(FleetEngine):
             self.later(0.0, lambda: self._heard(lane, future, seq))
 
         answer.future().add_done_callback(done)
+
+    def hand_over(self, names: Any, dtype: Any) -> Any:
+        """Blocks that lanes formed, row by row, as references to Ray's objects; they stay where they are."""
+        return [[self._reference(lane, key) for lane, key, _ in row] for row in names]
+
+    def _reference(self, lane: RemoteLane, key: str) -> Any:
+        if (post := lane.post) is None:
+            raise WorkerLost(lane.rank, lane.epoch, lane.cause)
+        reference = post.way(key, post).hand_out.remote(key)
+        # Until it is in the object store it would be lost with what its actor keeps.
+        ready, _ = self._ray.wait([reference], fetch_local=False, timeout=60)
+        if not ready or not lane.alive:
+            raise WorkerLost(lane.rank, lane.epoch, lane.cause or "it handed out no block")
+        return reference
 
     def end_actor(self, actor: Any, pid: int | None) -> None:
         """End an actor's process, also where it stands still."""

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, Literal, Protocol, TypeVar
 
-from anyk.engines import desk, work
-from anyk.engines.base import Array, WorkerLost
+from anyk.engines import desk, meter, work
+from anyk.engines.base import Array, Far, Ref, WorkerLost
 from anyk.errors import InputError
 from anyk.faults.base import Fate
 
@@ -33,6 +33,14 @@ class Post(Protocol):
 
     def send(self, seq: int, message: Any, /) -> None:
         """Send it, after all that was sent before; the answer comes by ``lane.heard``."""
+        ...
+
+    def weight(self, message: Any, /) -> int:
+        """Bytes that sending it moves."""
+        ...
+
+    def way(self, key: str, to: "Post", /) -> Any:
+        """How the worker ``to`` gets at a block of this one; None: not at all."""
         ...
 
     def flag(self, seq: int, /) -> bool:
@@ -107,6 +115,11 @@ class RemoteLane:
         return self._cause is None
 
     @property
+    def post(self) -> Any:
+        """The way to the worker; None while there is none."""
+        return self._post
+
+    @property
     def cause(self) -> str:
         """What ended this lane; empty while it lives."""
         return self._cause or ""
@@ -132,8 +145,9 @@ class RemoteLane:
             raise InputError(
                 f"`submit({name})`: a worker cannot import {name} from a script's `__main__`. Move it into a module."
             )
+        args = tuple(self._addressed(arg) if isinstance(arg, Far) else arg for arg in args)
         todo: tuple[Callable[..., Any], tuple[Any, ...]] = fn, args
-        if self._fate is not None and (fate := self._fate()) != Fate():
+        if self._fate is not None and not work.is_chore(fn) and (fate := self._fate()) != Fate():
             todo = work.suffer, (fate, fn, *args)
         try:
             return self._give("run", *todo, out)
@@ -171,6 +185,11 @@ class RemoteLane:
         """End the worker now; its pending futures raise `WorkerLost`."""
         self._fleet.lost(self, "killed on request", kill=True)
 
+    def way(self, key: str, to: Post) -> Any:
+        """How another worker of this engine gets at a block of this one; None: not at all."""
+        with self._lock:
+            return None if self._post is None else self._post.way(key, to)
+
     def pending(self) -> "list[Future[Any]]":
         """What is not answered yet."""
         with self._lock:
@@ -195,6 +214,7 @@ class RemoteLane:
             self._heard_at = time.monotonic()
             self._draw()
         if sent is not None:
+            meter.count_received(sent.future, 0 if isinstance(answer, tuple) else len(answer))
             desk.settle(sent.future, answer)
 
     def bury(self, cause: str, *, kill: bool) -> bool:
@@ -218,6 +238,7 @@ class RemoteLane:
 
     def _give(self, verb: str, *body: Any) -> "Future[Any]":
         future: Future[Any] = Future()
+        meter.remember(future)
         message = self._pack(verb, *body)
         with self._lock:
             if self._cause is None:
@@ -226,6 +247,16 @@ class RemoteLane:
                 return future
         future.set_exception(WorkerLost(self.rank, self.epoch, self.cause))
         return future
+
+    def _addressed(self, far: Far) -> Ref | desk.Away:
+        """A block of another lane as the worker is told of it."""
+        if far.lane is self:
+            return Ref(far.key)
+        with self._lock:
+            post = self._post
+        # Not under this lane's lock: two lanes may ask each other at once.
+        lane: Any = far.lane
+        return desk.Away(None if post is None else lane.way(far.key, post), far.key)
 
     def _draw(self) -> None:
         """Send what may be sent; under the lock."""
@@ -236,6 +267,7 @@ class RemoteLane:
             self._count += 1
             self._sent[self._count] = _Sent(future, is_work)
             try:
+                meter.count_sent(future, self._post.weight(message))
                 self._post.send(self._count, message)
             except Exception as error:
                 self._fleet.later(0.0, partial(self._fleet.lost, self, f"nothing more could be sent: {error!r}"))

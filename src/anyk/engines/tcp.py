@@ -9,7 +9,6 @@ machine.
 """
 
 import contextlib
-import json
 import os
 import secrets
 import socket
@@ -18,87 +17,22 @@ import sys
 import threading
 import time
 from collections import deque
-from dataclasses import dataclass
-from pathlib import Path
-from selectors import EVENT_WRITE
-from typing import Self
-from urllib.parse import parse_qsl, urlsplit
 
 from anyk.engines.base import Caps
 from anyk.engines.fleet import FleetEngine
 from anyk.engines.remote import RemoteLane
-from anyk.engines.tcp_worker import end, key_of, main, started
-from anyk.engines.wire import Kind, Wire, greeted
-from anyk.errors import ClusterError, InputError
+from anyk.engines.tcp_post import Hello, Place, Post
+from anyk.engines.tcp_worker import end, main, started
+from anyk.engines.wire import Kind, greeted
+from anyk.errors import ClusterError
 from anyk.faults.base import FateOf
 
-#: How long to wait for a first worker from elsewhere.
-FIRST_SECONDS = 60.0
 #: How long to wait for a first worker from elsewhere.
 FIRST_SECONDS = 60.0
 #: Once a first worker is there: how long others have to join, where nobody said how many there will be.
 GATHERING_SECONDS = 2.0
 #: Strangers that may be greeted at once; more wait.
 GREETED_AT_ONCE = 32
-
-
-class _Post:
-    """The way to one worker.
-
-    Args:
-        engine: whose loop hears it.
-        wire: to the worker.
-        host: of the worker.
-        pid: of the worker.
-    """
-
-    window = 16
-
-    def __init__(self, engine: "TcpEngine", wire: Wire, host: str, pid: int) -> None:
-        self._engine, self.wire, self.host, self.pid = engine, wire, host, pid
-        self.lane: RemoteLane | None = None
-        self._lock = threading.Lock()
-
-    def send(self, seq: int, message: bytes, /) -> None:
-        """Send it, as far as the socket takes it; the rest follows."""
-        self._write(Kind.WORK, seq, message)
-
-    def flag(self, seq: int, /) -> bool:
-        """Tell the worker."""
-        with contextlib.suppress(OSError):
-            self._write(Kind.FLAG, seq)
-        return True
-
-    def end(self, *, kill: bool) -> None:
-        """Hang up: the worker ends, and whoever keeps it starts another one, unless the engine is closed."""
-        if self._engine.is_closing:
-            with contextlib.suppress(OSError):
-                self._write(Kind.END)
-        self._engine.hang_up(self)
-
-    def listen(self) -> None:
-        """In the engine's loop: hear what comes, and as long as something waits, when more can go."""
-        if self.wire.fileno() >= 0:
-            self._engine.loop.listen(self.wire, self._hear, writes=self.wire.backlog)
-
-    def _hear(self, mask: int) -> None:
-        try:
-            if mask & EVENT_WRITE:
-                with self._lock:
-                    self.wire.flush()
-                self.listen()
-            for kind, seq, payload in self.wire.receive():
-                if kind is Kind.ANSWER and self.lane is not None:
-                    self.lane.heard(seq, payload)
-        except (EOFError, OSError, ClusterError) as error:
-            self._engine.cut(self, error)
-
-    def _write(self, kind: Kind, seq: int = 0, payload: bytes = b"") -> None:
-        with self._lock:
-            self.wire.send(kind, seq, payload)
-            is_full = self.wire.backlog
-        if is_full:
-            self._engine.loop.soon(self.listen)
 
 
 class TcpEngine(FleetEngine):
@@ -128,14 +62,20 @@ class TcpEngine(FleetEngine):
         key_file: str | os.PathLike[str] | None = None,
     ) -> None:
         self.caps = Caps(
-            shared_memory=False, survives_loss=True, kill=True, respawn=True, remote=True, min_task_seconds=2e-3
+            shared_memory=False,
+            survives_loss=True,
+            kill=True,
+            respawn=True,
+            remote=True,
+            min_task_seconds=2e-3,
+            exchange=True,
         )
-        place = _Place(secrets.token_bytes(32)) if at is None else _Place.of(at, key_file)
+        place = Place(secrets.token_bytes(32)) if at is None else Place.of(at, key_file)
         self._is_own = self.replaces_slow = at is None
         self.birth_seconds = 60.0 if at is None else 20.0
         self.is_closing = False
         self._key, self._children = place.key, dict[int, "subprocess.Popen[bytes]"]()
-        self._idle, self._wanted = deque[_Post](), deque[RemoteLane]()
+        self._idle, self._wanted = deque[Post](), deque[RemoteLane]()
         self._came = threading.Condition()
         try:
             self._server = socket.create_server((place.host, place.port), backlog=GREETED_AT_ONCE)
@@ -175,9 +115,8 @@ class TcpEngine(FleetEngine):
             frames: list[tuple[Kind, int, bytes]] = []
             while not frames:
                 frames = wire.receive()
-            hello = json.loads(frames[0][2])
-            post = _Post(self, wire, str(hello["host"]), int(hello["pid"]))
-        except (ClusterError, OSError, EOFError, ValueError, KeyError):  # a stranger; it is told nothing
+            post = Post(self, wire, Hello.of(frames[0][2], end.getpeername()[0]))
+        except (ClusterError, OSError, EOFError, ValueError):  # a stranger; it is told nothing
             end.close()
             return
         finally:
@@ -185,7 +124,7 @@ class TcpEngine(FleetEngine):
         wire.setblocking(False)
         self._welcome(post)
 
-    def _welcome(self, post: _Post) -> None:
+    def _welcome(self, post: Post) -> None:
         """Give a worker to the lane that has waited longest for one."""
         while True:
             with self._came:
@@ -200,9 +139,9 @@ class TcpEngine(FleetEngine):
             if lane.alive and self._employed(post, lane):
                 return
 
-    def _employed(self, post: _Post, lane: RemoteLane) -> bool:
+    def _employed(self, post: Post, lane: RemoteLane) -> bool:
         post.lane = lane
-        if not self.arrived(lane, post, post.host, post.pid):
+        if not self.arrived(lane, post, post.hello.host, post.hello.pid):
             return False
         self.loop.soon(post.listen)
         return True
@@ -234,21 +173,21 @@ class TcpEngine(FleetEngine):
 
     # --- workers go, in the engine's loop -----------------------------------------------------------------------------
 
-    def cut(self, post: _Post, error: Exception) -> None:
+    def cut(self, post: Post, error: Exception) -> None:
         """A connection ended, or was tampered with."""
         if post.lane is not None:
-            self.lost(post.lane, self._obituary(post.pid) or f"its connection failed: {error}")
+            self.lost(post.lane, self._obituary(post.hello.pid) or f"its connection failed: {error}")
         self.hang_up(post)
 
-    def hang_up(self, post: _Post) -> None:
+    def hang_up(self, post: Post) -> None:
         """Close a connection; from any thread."""
         self.loop.soon(lambda: self._hung_up(post))
 
-    def _hung_up(self, post: _Post) -> None:
+    def _hung_up(self, post: Post) -> None:
         if post.wire.fileno() >= 0:
             self.loop.ignore(post.wire)
             post.wire.close()
-        if (child := self._children.pop(post.pid, None)) is not None:
+        if (child := self._children.pop(post.hello.pid, None)) is not None:
             end(child)
 
     def _obituary(self, pid: int) -> str:
@@ -292,40 +231,6 @@ class TcpEngine(FleetEngine):
             post.wire.close()
         for child in [*self._children.values()]:
             end(child)
-
-
-@dataclass(frozen=True)
-class _Place:
-    """What an address says."""
-
-    key: bytes
-    host: str = "127.0.0.1"
-    port: int = 0
-    workers: int = 0
-
-    @classmethod
-    def of(cls, at: str, key_file: str | os.PathLike[str] | None) -> Self:
-        """Take an address apart.
-
-        Raises:
-            InputError: not of the form ``tcp://host:port?workers=4&key-file=FILE``, or there is no key.
-        """
-        form = "an address is of the form 'tcp://host:port?workers=4&key-file=FILE'"
-        try:
-            parts = urlsplit(at)
-            said = dict(parse_qsl(parts.query, strict_parsing=bool(parts.query)))
-            host, port, workers = parts.hostname, parts.port, int(said.pop("workers", 0))
-            found = key_file or said.pop("key-file", None) or os.environ.get("ANYK_KEY_FILE")
-        except ValueError as error:
-            raise InputError(f"`{at}`: {error}; {form}.") from error
-        if parts.scheme != "tcp" or not host or port is None or workers < 0 or said:
-            raise InputError(f"`{at}`: {form}.")
-        if not found:
-            raise InputError(
-                f"`{at}`: workers from elsewhere must know a key. Make one with `python -m anyk.engines.tcp --new-key "
-                "FILE`, and name it with key-file=FILE or in the environment, ANYK_KEY_FILE."
-            )
-        return cls(key_of(Path(found)), host, port, workers)
 
 
 if __name__ == "__main__":

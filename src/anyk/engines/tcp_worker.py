@@ -19,6 +19,7 @@ from typing import NoReturn
 from threadpoolctl import threadpool_limits
 
 from anyk.engines import desk
+from anyk.engines.tcp_peers import Peers
 from anyk.engines.wire import Kind, Wire, greeted
 from anyk.errors import ClusterError, InputError
 
@@ -33,9 +34,11 @@ def serve(address: tuple[str, int], key: bytes, threads: int) -> int:
     try:
         with socket.create_connection(address, timeout=10.0) as end:
             wire = greeted(end, key, as_master=False)
-            wire.send(Kind.HELLO, 0, json.dumps({"host": socket.gethostname(), "pid": os.getpid()}).encode())
+            peers = Peers(end.getsockname()[0], key)
+            words = {"host": socket.gethostname(), "pid": os.getpid(), "port": peers.port}
+            wire.send(Kind.HELLO, 0, json.dumps(words).encode())
             with threadpool_limits(threads):
-                _work(wire)
+                _work(wire, peers)
     except ClusterError:
         return STRANGER
     except ConnectionError as error:
@@ -46,9 +49,10 @@ def serve(address: tuple[str, int], key: bytes, threads: int) -> int:
     return CLOSED
 
 
-def _work(wire: Wire) -> None:
+def _work(wire: Wire, peers: Peers) -> None:
     """One message after the other, in this thread; another one reads, so that cancels are heard meanwhile."""
-    here = desk.Desk(f"process {os.getpid()} on {socket.gethostname()}")
+    here = desk.Desk(f"process {os.getpid()} on {socket.gethostname()}", reach=peers.reach)
+    peers.serve(here)
     inbox: queue.SimpleQueue[tuple[int, bytes]] = queue.SimpleQueue()
     threading.Thread(target=_read, args=(wire, here, inbox), daemon=True).start()
     while True:

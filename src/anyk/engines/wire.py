@@ -35,6 +35,10 @@ class Kind(IntEnum):
     FLAG = 3
     ANSWER = 4
     END = 5
+    # from worker to worker
+    ASK = 6
+    BLOCK = 7
+    NONE = 8
 
 
 class Wire:
@@ -148,13 +152,17 @@ class Wire:
         return made.digest()
 
 
-def greeted(end: socket.socket, key: bytes, *, as_master: bool) -> Wire:
+def greeted(
+    end: socket.socket, key: bytes, *, as_master: bool, names: tuple[bytes, bytes] = (b"master", b"worker")
+) -> Wire:
     """Prove to the other end that the key is known here, and see its proof.
 
     Args:
         end: a connected socket; it waits while this goes on, for `GREETING_SECONDS` at most.
         key: that both know.
         as_master: whether this is the end that was connected to.
+        names: of the end that was connected to and of the other one: proofs of one kind of conversation are none in
+            another.
 
     Raises:
         ClusterError: the other end does not know the key.
@@ -165,14 +173,14 @@ def greeted(end: socket.socket, key: bytes, *, as_master: bool) -> Wire:
     end.sendall(mine)
     theirs = _exactly(end, _NONCE_BYTES)
     nonces = mine + theirs if as_master else theirs + mine
-    names = (b"master", b"worker") if as_master else (b"worker", b"master")
+    mine_and_theirs = names if as_master else names[::-1]
     # The worker proves itself first: the master tells a stranger nothing.
     if as_master:
-        _expect_proof(end, key, names[1] + nonces)
-    end.sendall(hmac.digest(key, names[0] + nonces, "sha256"))
+        _expect_proof(end, key, mine_and_theirs[1] + nonces)
+    end.sendall(hmac.digest(key, mine_and_theirs[0] + nonces, "sha256"))
     if not as_master:
-        _expect_proof(end, key, names[1] + nonces)
-    keys = [hmac.digest(key, name + b" sends" + nonces, "sha256") for name in names]
+        _expect_proof(end, key, mine_and_theirs[1] + nonces)
+    keys = [hmac.digest(key, name + b" sends" + nonces, "sha256") for name in mine_and_theirs]
     keep_alive(end)
     end.settimeout(None)
     return Wire(end, *keys)

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
+from anyk.arrays import recombine, times_few
 from anyk.engines.base import Array, Cancelled
 
 if TYPE_CHECKING:
@@ -27,6 +28,8 @@ PANEL_OPERATIONS = 5e7
 #: … and at least this many rows: BLAS packs all of ``b`` for every call, which fewer rows do not pay back
 #: (2896 x 2896, one core: 41 GFLOP/s with panels of 64 rows, 48 with 128, 51 without panels).
 PANEL_ROWS = 128
+#: Entries of a sum that are formed between two checkpoints.
+_SUM_ENTRIES = 1 << 20
 #: A sleeping piece of work looks at its checkpoint this often.
 NAP_SECONDS = 0.02
 
@@ -90,6 +93,60 @@ def _panel_rows(a: Array, b: Array) -> int:
         return max(PANEL_ROWS, int(PANEL_OPERATIONS / row_operations))
     # Without BLAS an operation takes some twenty times as long, and rows have no advantage of each other.
     return max(1, int(PANEL_OPERATIONS / 20 / row_operations))
+
+
+def weighted_sum(weights: Sequence[complex], real: bool, shape: tuple[int, int] | None, *blocks: Array) -> Array:
+    """The sum of some blocks of one shape and dtype, each times its weight, with checkpoints between.
+
+    Args:
+        weights: one for each block.
+        real: drop the imaginary parts of the sum.
+        shape: form the upper left corner of this shape only; None: all.
+        *blocks: at least one, shape (m, n).
+
+    Raises:
+        Cancelled: cancelled between two panels.
+
+    >>> weighted_sum([2.0, -1.0], False, None, np.ones((1, 2)), np.ones((1, 2))).tolist()
+    [[1.0, 1.0]]
+    """
+    factors = np.array([weights])
+    height, width = blocks[0].shape if shape is None else shape
+    total = np.empty((height, width), blocks[0].real.dtype if real else blocks[0].dtype)
+    rows = max(1, _SUM_ENTRIES // max(1, width))
+    for start in range(0, height, rows):
+        checkpoint()
+        recombine(
+            factors,
+            [block[start : min(start + rows, height), :width] for block in blocks],
+            (1, 1),
+            total[start : start + rows],
+        )
+    return total
+
+
+def seen_through(block: Array, columns: Array) -> Array:
+    """The fingerprint of a block, shape (m, r): the block, shape (m, n), times a few columns, shape (n, r)."""
+    with np.errstate(all="ignore"):
+        return times_few(block, columns)
+
+
+def some_rows(block: Array, which: Array | slice) -> Array:
+    """A copy of some rows of a block."""
+    return np.array(block[which])
+
+
+def present() -> bool:
+    """What a worker says that is there."""
+    return True
+
+
+_CHORES = (weighted_sum, seen_through, some_rows, present)
+
+
+def is_chore(fn: Callable[..., Any]) -> bool:
+    """Whether the master asks this of workers besides their tasks: injected faults are for tasks."""
+    return any(fn is chore for chore in _CHORES)
 
 
 def suffer(fate: "Fate", fn: Callable[..., T], *args: Any) -> T:

@@ -38,7 +38,7 @@ class Ledger:
         self.wrong: dict[int, int] = {}
         #: Living worker -> tasks it owes.
         self.loads: dict[int, int] = {}
-        #: Workers found wrong, now or before, and not replaced since.
+        #: Workers found wrong or silent, now or before, and not replaced since.
         self.distrusted: set[int] = {*distrusted}
         #: Task -> times it was sent.
         self.sent: list[int] = [0] * self.tasks
@@ -91,6 +91,13 @@ class Ledger:
         for task in tasks:
             self.wrong[task] = self.received.pop(task)
             self.distrusted.add(self.wrong[task])
+            self._wait(task)
+
+    def miss(self, tasks: Iterable[int], cause: str) -> None:
+        """These received answers are gone; their workers may be there, but have not said so."""
+        for task in tasks:
+            self.losses.append(Loss(task, self.received.pop(task), cause))
+            self.distrusted.add(self.losses[-1].worker)
             self._wait(task)
 
     def cancel(self) -> list[Cancel]:

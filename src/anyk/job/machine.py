@@ -171,7 +171,7 @@ class Job:
             case Joined():
                 return self._books.join(event.worker)
             case Suspected():
-                return self._drop(event.tasks)
+                return self._drop(event.tasks, event.cause)
             case Decoded():
                 return self.state is State.DECODING and self._measure(event.error)
             case Woke():
@@ -186,13 +186,16 @@ class Job:
         self._measured = (self.used, error)
         return True
 
-    def _drop(self, tasks: Iterable[int]) -> bool:
+    def _drop(self, tasks: Iterable[int], cause: str) -> bool:
         suspects = {task for task in tasks if task in self._books.received}
         if not suspects and self.state is not State.DECODING:
             return False
         # No suspect named: the answers just used contradict one another, and only more of them can tell.
         self._doubted = () if suspects else self.used
-        self._books.drop(sorted(suspects))
+        if cause:
+            self._books.miss(sorted(suspects), cause)
+        else:
+            self._books.drop(sorted(suspects))
         return True
 
     # --- the stop rule, asked at most once per event -------------------------------------------------------------

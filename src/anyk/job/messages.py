@@ -54,10 +54,14 @@ class Joined:
 
 @dataclass(frozen=True)
 class Suspected:
-    """These tasks' answers are wrong: forget them. None named: some are wrong, and only more answers can tell which."""
+    """These tasks' answers are wrong: forget them. None named: some are wrong, and only more answers can tell which.
+
+    With a ``cause`` they are not wrong but gone: they lay with a worker that was lost, in these words.
+    """
 
     tasks: tuple[int, ...]
     at: float
+    cause: str = ""
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ block or everywhere, of any rank, in all dtypes. It takes errors whose size is t
 different ones to miss the factor 2 in up to 5 % (`tests/unit/test_probes.py`).
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any, Self
 
@@ -85,11 +86,22 @@ class Probe:
         product and one over B.
         """
         with np.errstate(over="ignore", invalid="ignore"):
-            seen = self.expected - times_few(product, self.columns)
+            image = times_few(product, self.columns)
+        return self.error_seen(image, lambda which: product[which])
+
+    def error_seen(self, image: Array, rows_of: Callable[[Array | slice], Array]) -> float:
+        """As `error`, of a product that lies elsewhere.
+
+        Args:
+            image: the product times ``columns``, shape (height, r).
+            rows_of: brings some of its rows.
+        """
+        with np.errstate(over="ignore", invalid="ignore"):
+            seen = self.expected - image
         if not np.isfinite(seen).all():
             return float("nan")
         rows = choose(self.row_places, seen, self.expected)
-        A, C = self.left[rows.which], product[rows.which]
+        A, C = self.left[rows.which], rows_of(rows.which)
         mix = (self.signs[: len(A)] / np.sqrt(rows.shares)).astype(self.signs.dtype)[None]
         usual = times_few(self.right.T, (mix @ A).T)
         columns = choose(self.column_places, usual - (mix @ C).T, usual)

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from anyk.code import Code
+from anyk.engines.meter import Moved
 from anyk.engines.work import PANEL_ROWS
 from anyk.errors import InputError
 from anyk.job import StopRule, deadline, everyone, first_threshold, until
@@ -81,6 +82,7 @@ def joined(parts: Sequence[Product], sizes: Sequence[float], value: Array) -> Pr
         last.code,
         tuple(step for part in parts for step in part.events),
         distrusted=last.distrusted,
+        moved=sum((part.moved for part in parts), Moved()),
     )
 
 

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from anyk.code import Code
+from anyk.engines.meter import Moved
 from anyk.job import Step
 from anyk.verbs.timeline import Stretch, timeline
 
@@ -31,6 +32,8 @@ class Product:
             system does not tell.
         distrusted: workers whose answers were wrong in several products of this engine: their tasks go to others (see
             `anyk.engines.suspicions`).
+        moved: bytes that went to the workers, came from them and went from one to another, until the product was there;
+            blocks in shared memory do not move.
 
     >>> import numpy as np, anyk
     >>> product = anyk.matmul(np.eye(4), np.eye(4), anyk.codes.matdot(2, 4), engine="inline")
@@ -49,6 +52,7 @@ class Product:
     events: tuple[Step, ...] = field(default=(), repr=False)
     peak_bytes: int | None = None
     distrusted: tuple[int, ...] = ()
+    moved: Moved = field(default_factory=Moved)
 
     def __repr__(self) -> str:
         error = "not measured" if self.error is None else f"{self.error_kind} error {self.error:.1e}"

@@ -13,17 +13,22 @@ from anyk.code import Code
 from anyk.decoding import Weights, fitted, prepare
 from anyk.engines.base import Engine, Lane
 from anyk.engines.drive import Outcome, Watch, drive_stepwise
+from anyk.engines.meter import Meter, metering
 from anyk.engines.suspicion import distrusted
 from anyk.engines.work import multiply
 from anyk.errors import ClusterError, PrecisionError
 from anyk.job import Job, State, StopRule
 from anyk.job.messages import Compute, Decoded, Suspected
 from anyk.probes import Sample
+from anyk.verbs.afar import Afar
 from anyk.verbs.blocks import Blocks
 from anyk.verbs.centering import Centre
+from anyk.verbs.kept import Gone, Kept
 from anyk.verbs.product import Product
+from anyk.verbs.reduction import Reduction
 from anyk.verbs.screen import Screen
 from anyk.verbs.sufficiency import Tables
+from anyk.verbs.there import error_of, formed_there, strange
 
 Array = NDArray[Any]
 
@@ -73,6 +78,8 @@ class Run:
         screen: looks for wrong answers before each decoding, or None.
         out: where the product goes, or None: each decoding into an array of its own.
         multiply: what a worker does with its two blocks and the buffer of its answer.
+        meter: counts what moves; or None: one of its own.
+        kept: where answers stay on the workers, and products are formed of them there; or None: they come here.
     """
 
     def __init__(
@@ -90,7 +97,10 @@ class Run:
         screen: Screen | None = None,
         out: Array | None = None,
         multiply: Callable[..., Any] = multiply,
+        meter: Meter | None = None,
+        kept: Kept | None = None,
     ) -> None:
+        self._meter, self._kept = meter or Meter(), kept
         self._settings, self._left, self._right, self._answers = settings, left, right, answers
         self._sample, self._screen, self._out = sample, screen, out
         self._shape, self._dtype, self._gauge, self._centre, self._multiply = shape, dtype, gauge, centre, multiply
@@ -101,7 +111,7 @@ class Run:
         self._strayed: set[int] = set()
         self._wrong: set[int] = set()
         self._distrusted: tuple[int, ...] = ()
-        self._value = np.empty(0, dtype)
+        self._value: Any = np.empty(0, dtype)  # or what a cluster's library calls a product that stays there
         self._tasks: tuple[int, ...] = ()
         self._error: float | None = None
         self._seconds = {"decode": 0.0, "measure": 0.0} | ({"screen": 0.0} if screen else {})
@@ -150,6 +160,8 @@ class Run:
         finally:
             for task in self._strayed:
                 self._answers.retire(task)
+            if self._kept is not None:
+                self._kept.free()
             if self._screen is not None:
                 self._distrusted = self._screen.report(engine)
         if outcome.state is not State.DONE:
@@ -187,25 +199,40 @@ class Run:
             self._settings.code,
             events,
             distrusted=self._distrusted,
+            moved=self._meter.moved,
         )
 
     def start(self, compute: Compute, lane: Lane) -> "Future[Any]":
         """Bring the task's blocks to this lane and submit its product, into shared memory where there is some."""
-        task = compute.task
-        blocks = [self._left.bring(task, lane), self._right.bring(task, lane)]
-        if self._answers.are_shared:
-            blocks.append(self._answers.bring(task, lane))
-            if lane is not self._answers.home(task):
-                self._strayed.add(task)
-        if self._screen is not None:
-            self._screen.forget(task)
-        self._asked[task] = lane.rank, lane.epoch
-        self._futures[task] = lane.submit(self._multiply, *blocks)
-        return self._futures[task]
+        task, kept = compute.task, self._kept
+        with metering(self._meter):
+            blocks = [self._left.bring(task, lane), self._right.bring(task, lane)]
+            if self._answers.are_shared:
+                blocks.append(self._answers.bring(task, lane))
+                if lane is not self._answers.home(task):
+                    self._strayed.add(task)
+            if self._screen is not None:
+                self._screen.forget(task)
+            self._asked[task] = lane.rank, lane.epoch
+            name = kept.place(task, lane) if kept else None
+            self._futures[task] = future = lane.submit(self._multiply, *blocks, out=name)
+        if kept:
+            kept.time(future)
+        return future
 
     def decode(self, tasks: tuple[int, ...]) -> Decoded | Suspected:
-        """Form the product from these answers and measure it; unless some are wrong."""
-        answers, screen = {task: self._answer(task) for task in tasks}, self._screen
+        """Form the product from these answers and measure it; unless some are wrong, or gone."""
+        with metering(self._meter):
+            if self._kept is None:
+                return self._decoded(tasks, {task: self._answer(task) for task in tasks})
+            try:
+                return self._decoded_there(self._kept, tasks)
+            except Gone as gone:
+                return Suspected(gone.tasks, at=perf_counter(), cause=gone.cause)
+
+    def _decoded(self, tasks: tuple[int, ...], answers: Mapping[int, Array]) -> Decoded | Suspected:
+        """From answers that are here."""
+        screen = self._screen
         if screen is None:
             return self._formed(tasks, answers)[0]
         if not (screen.judges_products and Tables(self._settings.code, self._dtype).sufficient(tasks)):
@@ -218,18 +245,42 @@ class Run:
         """Form the product from these answers, and measure it; and the weights it was formed with."""
         began = perf_counter()
         self._tasks = tasks
-        self._value = np.empty(self._shape, self._dtype) if self._out is None else self._out
+        self._value = self._place()
         weights = prepare(self._settings.code, tasks, self._dtype)
         if self._sample is not None and self._sample.suffices(len(tasks)):
             weights = fitted(weights, self._settings.code, answers, self._sample)
         weights.apply(answers, self._settings.code.partition, self._value)
         if self._centre is not None:
             self._centre.restore(self._value)
-        formed = perf_counter()
-        self._error = weights.expected_error if self._gauge is None else self._gauge.error(self._value)
-        self._seconds["decode"] += formed - began
-        self._seconds["measure"] += perf_counter() - formed
-        return Decoded(at=formed, error=None if self._gauge is None else self._error), weights
+        self._seconds["decode"] += perf_counter() - began
+        return self._measured(weights), weights
+
+    def _decoded_there(self, kept: Kept, tasks: tuple[int, ...]) -> Decoded | Suspected:
+        """By the workers that have the answers; here only if they cannot, or if what they form is wrong."""
+        screen = self._screen
+        if screen and (wrong := self._suspected(screen, lambda: strange(screen, kept, tasks))):
+            return wrong
+        began = perf_counter()
+        weights = prepare(self._settings.code, tasks, self._dtype)
+        product = formed_there(kept, weights, screen, self._place)
+        self._seconds["decode"] += perf_counter() - began
+        if product is None:
+            decoded = self._decoded(tasks, kept.brought(tasks))
+            if isinstance(decoded, Decoded) and kept.library:
+                self._value = Reduction(kept).given_back(self._value, tasks).handed_over(self._settings.engine)
+            return decoded
+        self._tasks, self._value = tasks, product
+        decoded = kept.asking(tasks, lambda: self._measured(weights))()
+        if isinstance(product, Afar):
+            self._value = kept.asking(tasks, product.handed_over)(self._settings.engine)
+        return decoded
+
+    def _measured(self, weights: Weights) -> Decoded:
+        began = perf_counter()
+        self._error = weights.expected_error if self._gauge is None else error_of(self._gauge, self._value)
+        now = perf_counter()
+        self._seconds["measure"] += now - began
+        return Decoded(at=now, error=None if self._gauge is None else self._error)
 
     def _suspected(self, screen: Screen, ask: Callable[[], tuple[int, ...] | None]) -> Suspected | None:
         began = perf_counter()
@@ -239,6 +290,9 @@ class Run:
             screen.blame(task, self._asked[task])
         self._seconds["screen"] += perf_counter() - began
         return None if wrong == () else Suspected(wrong or (), at=perf_counter())
+
+    def _place(self) -> Array:
+        return np.empty(self._shape, self._dtype) if self._out is None else self._out
 
     def _answer(self, task: int) -> Array:
         answer: Array = self._answers.arrays[task] if self._answers.are_shared else self._futures[task].result()

@@ -8,8 +8,9 @@ at one by one only if that fails.
 *Syndrome*: `anyk.screening.locate`, which needs nothing but the answers, and more of them.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from math import sqrt
 from typing import Any, Literal, Self, get_args
 
@@ -27,6 +28,7 @@ from anyk.probes import Probe
 from anyk.screening import Model, locate
 from anyk.screening.alike import gain, strange_rows
 from anyk.verbs.centering import Centre
+from anyk.verbs.fingerprints import Fingerprints
 from anyk.verbs.witness import OperandWitness, Witness
 
 Array = NDArray[Any]
@@ -131,6 +133,8 @@ class Screen:
     def renew(self, usual: float, probe: Probe | None) -> None:
         """Go on to other rows of the product."""
         self._usual, self._probe = usual, probe
+        #: Of answers that stay on the workers; None: they come here.
+        self.fingerprints: Fingerprints | None = None
         #: Tasks whose answers hold, as long as they are not computed again.
         self._cleared: set[int] = set()
         self._vouched: frozenset[int] = frozenset()
@@ -151,7 +155,7 @@ class Screen:
             weights: it was formed with.
             answers: of the weights' survivors.
         """
-        if not self._agrees(product, weights.expected_error):
+        if not self._agrees(partial(times_few, product), weights.expected_error):
             return self._unlike_expected(answers)
         shares = np.linalg.norm(weights.matrix, axis=0) * self._code.answer_sizes[[*weights.survivors]]
         quiet = np.flatnonzero(shares < _QUIET * np.linalg.norm(shares))
@@ -160,13 +164,25 @@ class Screen:
         self.words = f"{before}the product agrees with the operands to rounding"
         return wrong
 
-    def _agrees(self, product: Array, error: float) -> bool:
+    def accepts(self, image: Callable[[Array], Array], weights: Weights) -> bool:
+        """Whether a product that workers formed of their answers is what the operands give.
+
+        Args:
+            image: the product times some columns.
+            weights: it was formed with.
+        """
+        accepted = self._agrees(image, weights.expected_error)
+        if accepted and self.fingerprints is not None:
+            self.words = f"{self.fingerprints.words}, and the product agrees with the operands to rounding"
+        return accepted
+
+    def _agrees(self, image: Callable[[Array], Array], error: float) -> bool:
         """The product is what the operands give, but for the error expected of it."""
         assert self._probe is not None
         columns = self._probe.columns
         usual = self._usual * sqrt(self._code.partition.inner) * gain(columns)
         with np.errstate(all="ignore"):
-            found = times_few(product, columns)
+            found = image(columns)
         return not strange_rows(found, self._probe.expected, noise=error, usual=usual).size
 
     def suspects(self, answers: Mapping[int, Array]) -> tuple[int, ...] | None:
@@ -221,6 +237,8 @@ class Screen:
     def forget(self, task: int) -> None:
         """The task is computed again: its answer must be looked at again."""
         self._cleared.discard(task)
+        if self.fingerprints is not None:
+            self.fingerprints.forget(task)
         self._vouched -= {task}
 
 
@@ -250,13 +268,21 @@ class OperandScreen(Screen):
         self._right_size = block_size(code.right, blocks[1])
         usual = self._size(code, blocks[0])
         self._operands = OperandWitness(code, *operands, centre, usual, rng)
+        self._b, self._now = operands[1], (operands[0], centre, usual)
         super().__init__(asked, code, rng, self._operands, usual, probe)
 
     def go_on(self, a: Array, left: list[Array], centre: Centre | None, probe: Probe | None) -> None:
         """Go on to other rows of A, encoded as ``left``."""
         usual = self._size(self._code, left)
         self._operands.renew(a, centre, usual)
+        self._now = a, centre, usual
         self.renew(usual, probe)
+
+    def look_there(self) -> None:
+        """The answers of the product in hand stay on the workers, who are asked for their fingerprints."""
+        a, centre, usual = self._now
+        witness = OperandWitness(self._code, a, self._b, centre, usual, self._rng)
+        self.fingerprints = Fingerprints(witness)
 
     def _size(self, code: Code, left: list[Array]) -> float:
         return block_size(code.left, left) * self._right_size * sqrt(left[0].shape[1])

@@ -60,7 +60,8 @@ class OperandWitness:
         columns: int = COLUMNS,
     ) -> None:
         self._code, self._a, self._b, self._centre, self._usual = code, a, b, centre, usual
-        self._columns = draw_columns(code.partition.right_block(b.shape)[1], columns, rng).astype(a.dtype)
+        #: Secret from whoever may lie.
+        self.columns = draw_columns(code.partition.right_block(b.shape)[1], columns, rng).astype(a.dtype)
         self._noise = product_error(a.dtype)
         # Worked out when somebody is to be checked: mostly nobody is.
         self._images: Array | None = None
@@ -72,26 +73,35 @@ class OperandWitness:
 
     def holds(self, task: int, answer: Array) -> bool:
         """The answer is right, to rounding."""
-        if self._images is None:
-            self._images = self._images_of_b()
-        if self._expected is None:
-            self._expected = self._expected_answers(self._images)
-        usual = self._usual * float(self._code.answer_sizes[task]) * gain(self._columns)
+        usual = self._usual * float(self._code.answer_sizes[task]) * gain(self.columns)
         with np.errstate(all="ignore"):
-            found = times_few(answer, self._columns)
-        expected, looks = self._expected[task], self._code.workers
+            found = times_few(answer, self.columns)
+        expected, looks = self._expectations()[task], self._code.workers
         return not strange_rows(found, expected, noise=self._noise, usual=usual, looks=looks, of=answer).size
+
+    def looks_right(self, task: int, image: Array) -> bool:
+        """What the answer times `columns` is, computed elsewhere: whether it is what it should be, to rounding."""
+        usual = self._usual * float(self._code.answer_sizes[task]) * gain(self.columns)
+        expected, looks = self._expectations()[task], self._code.workers
+        return not strange_rows(image, expected, noise=self._noise, usual=usual, looks=looks).size
 
     def excuses(self, task: int) -> str:
         """Nobody."""
         return ""
 
+    def _expectations(self) -> Array:
+        if self._images is None:
+            self._images = self._images_of_b()
+        if self._expected is None:
+            self._expected = self._expected_answers(self._images)
+        return self._expected
+
     def _images_of_b(self) -> Array:
         """Every encoded block of B times the columns, shape (P, depth of a block, r)."""
         right, depth = self._code.right, self._code.partition.right_block(self._b.shape)[0]
-        images = np.zeros((*right.shape[:2], depth, self._columns.shape[1]), self._b.dtype)
+        images = np.zeros((*right.shape[:2], depth, self.columns.shape[1]), self._b.dtype)
         for (j, l), block, _, across in pieces(self._b, right.shape[:2]):
-            columns = self._columns[: block.shape[1]]
+            columns = self.columns[: block.shape[1]]
             images[j, l, : len(block)] = times_few(block, columns)
             if self._centre is not None:
                 images[j, l, : len(block)] -= self._centre.right[:, across] @ columns

@@ -12,11 +12,12 @@ would otherwise hang.
 
 from anyk.testing.engines.blocks_and_work import BlocksAndWork
 from anyk.testing.engines.cancelling import Cancelling
+from anyk.testing.engines.exchanging import Exchanging
 from anyk.testing.engines.losses import Losses
 from anyk.testing.engines.time_and_end import TimeAndEnd
 
 __all__ = ["EngineContract"]
 
 
-class EngineContract(BlocksAndWork, Cancelling, Losses, TimeAndEnd):
+class EngineContract(BlocksAndWork, Cancelling, Exchanging, Losses, TimeAndEnd):
     """The contract of `anyk.engines.base.Engine`; derive from it and override ``make``."""
