@@ -157,7 +157,8 @@ def test_amplifications_are_the_librarys(rows):
     """Both solve in double precision: they may differ by rounding times the conditioning, which the result shows.
 
     The library weighs the noise lambda against the residual, in extended precision: which of several exact weights it
-    takes, where the tables have no frame, is rounded to eps / lambda, and the norm of the least ones to its square.
+    takes, where the tables have no frame, is rounded to eps / lambda, and the norm of the least ones to its square. In
+    double precision, where large systems are solved, that is no longer small: then only least is least.
     """
     compared, rounded = 0, 10 * (float(np.finfo(np.longdouble).eps) / product_error("float64")) ** 2
     for name, cut, P, dtype, row in rows:
@@ -170,7 +171,9 @@ def test_amplifications_are_the_librarys(rows):
                 continue
             expected = code.noise_amplification(survivors)
             tolerance = 1e-10 + 1e3 * np.finfo(float).eps * amplified + (rounded if code.positions is None else 0)
-            if tolerance < 1e-2:  # beyond, nothing is left but the order of magnitude
+            if code.positions is None and code.workers > 40:
+                assert amplified * (1 - 1e-9) <= expected <= 1.5 * amplified, (name, cut, P, survivors)
+            elif tolerance < 1e-2:  # beyond, nothing is left but the order of magnitude
                 assert amplified == pytest.approx(expected, rel=tolerance), (name, cut, P, survivors)
             else:
                 assert product_error("float64") * amplified > 1e-6
