@@ -12,8 +12,9 @@ from anyk.report.record import PLANNED, Record
 Row = tuple[str, float, float, str, str]
 
 #: Phases in the order they begin; what is not named here comes after them.
-_PHASES = ("probe", "encode", "collect", "screen", "decode", "measure")
+_PHASES = ("start", "probe", "encode", "collect", "screen", "decode", "measure")
 _WORDS = {
+    "start": "start, cut and encode",
     "probe": "draw probes",
     "encode": "cut and encode",
     "collect": "wait for answers",
@@ -38,7 +39,9 @@ def phases(record: Record) -> list[Row]:
         start += share
     if whole - spent > 0.005 * whole:
         rest = (whole - spent) / whole
-        rows.append(("everything else", start, rest, f"{said.time(whole - spent)} · {100 * rest:.0f} %", "rest"))
+        # A stream's master waits for answers whenever it does nothing else.
+        words = "everything else" if "collect" in known else _WORDS["collect"]
+        rows.append((words, start, rest, f"{said.time(whole - spent)} · {100 * rest:.0f} %", "rest"))
     return rows
 
 

@@ -17,7 +17,7 @@ _PHASES, _DECODING = 1, 2
 #: What the old viewer paints slices with; Perfetto chooses its own colours.
 _COLOURS = {"used": "good", "answered": "rail_animation", "wrong": "terrible", "lost": "bad", "cancelled": "grey"}
 #: Work of the master before the first task is sent.
-_BEFORE = ("probe", "encode")
+_BEFORE = ("start", "probe", "encode")
 
 Event = dict[str, Any]
 

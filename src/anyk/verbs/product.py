@@ -25,7 +25,8 @@ class Product:
         error_kind: ``"measured"`` by random probes, ``"expected"`` from the code's tables, ``"exact"`` (integers,
             checked), or ``"none"``.
         reason: why this answer was given when it was, in words.
-        seconds: wall time by phase: encode, collect, decode, measure, total.
+        seconds: wall time by phase: encode, collect, decode, measure, total; of a stream start instead of the first
+            two.
         events: the job's story, step by step; one story after the other for a product in bands.
         code: the code used.
         peak_bytes: largest resident memory of this process during the product, shared blocks included; None where the

@@ -158,16 +158,16 @@ class each_answer:
 
 def _improving(run: Run, shape: tuple[int, ...], began: float) -> Generator[Product, None, Product]:
     """Yield each product that is better than all before; return the best, or the last if that is not finite."""
-    best, least = None, np.inf
+    best, least, start = None, np.inf, perf_counter() - began
     decodings = run.decodings()
     try:
         for _ in decodings:
-            product = run.product({"total": perf_counter() - began})
+            product = run.product({"start": start, "total": perf_counter() - began})
             error = np.inf if product.error is None else product.error
             if error < least:
                 best, least = replace(product, value=product.value.reshape(shape)), error
                 yield best
     finally:
         decodings.close()
-    last = run.product({"total": perf_counter() - began})
+    last = run.product({"start": start, "total": perf_counter() - began})
     return replace(best, reason=last.reason) if best and np.isfinite(last.error or 0.0) else last
