@@ -40,7 +40,7 @@ class Bytes(click.ParamType[float]):
         if not isinstance(value, str):
             return float(value)
         tail = r"(?:/s)?" if self.per_second else ""
-        found = re.fullmatch(rf"\s*(\d+\.?\d*|\.\d+)\s*([kKMGT]i?|)(B|b|bit|){tail}\s*", value)
+        found = re.fullmatch(rf"\s*(\d+\.?\d*|\.\d+)\s*([kKmMgGtT]i?|)(B|b|bit|){tail}\s*", value)
         if found is None or not float(found[1]):
             example = "1GB/s" if self.per_second else "2GB"
             self.fail(f"{value!r} is no number of bytes. Write for example {example}.", param, ctx)

@@ -2,6 +2,7 @@
 
 import json
 import os
+from contextlib import suppress
 from dataclasses import asdict, fields
 from pathlib import Path
 
@@ -30,7 +31,7 @@ def load(path: Path | None = None) -> CostModel | None:
     """
     path = path or place()
     try:
-        text = path.read_text(encoding="utf-8")
+        text = path.read_bytes()
     except FileNotFoundError:
         return None
     except OSError as problem:
@@ -67,7 +68,8 @@ def store(costs: CostModel, path: Path | None = None) -> Path:
         )
         beside.replace(path)
     except OSError as problem:
-        beside.unlink(missing_ok=True)
+        with suppress(OSError):
+            beside.unlink(missing_ok=True)
         raise InputError(
             f"`{path}` was not written: {problem.strerror}. Set XDG_CONFIG_HOME to a folder of yours."
         ) from (problem)
