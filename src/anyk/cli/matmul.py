@@ -59,6 +59,7 @@ _EXAMPLES = (
 @click.option("--unit", type=_SECONDS, default=1.0, show_default=True, help="Seconds of a task time in --faults.")
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Of tables, faults and probes.")
 @click.option("--record", metavar="FILE", help="Write what happened as JSON, for `anyk report`; also if it fails.")
+@click.option("--planned", metavar="FILE", help="With --record: what `anyk plan --json` wrote, to be compared.")
 @click.option("--json", "is_json", is_flag=True, help="Exactly one JSON object on stdout.")
 @click.option("--quiet", "-q", is_flag=True, help="No report.")
 def matmul(a: str, b: str, output: str | None, is_json: bool, quiet: bool, **options: Any) -> None:
@@ -69,7 +70,7 @@ def matmul(a: str, b: str, output: str | None, is_json: bool, quiet: bool, **opt
     """
     if output is not None:
         files.ensure_writable(output)
-    recording = Recording(options.pop("record"), options["engine"])
+    recording = Recording(options.pop("record"), options["engine"], options.pop("planned"))
     left, right = (_loaded(text) for text in (a, b))
     code = _code(options, dtype=str(left.dtype if left.dtype == right.dtype else "float64"))
     with warnings.catch_warnings(record=True) as caught, recording.of(left.shape, right.shape, code):

@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 from anyk.errors import InputError
 from anyk.report import picture, product, training
 from anyk.report.record import KIND, Record
-from anyk.report.recording import recorded, recorded_failure, save_run, write_record
+from anyk.report.recording import predictions, recorded, recorded_failure, save_run, write_record
 from anyk.report.trace import trace
 
 T = TypeVar("T")
@@ -22,6 +22,7 @@ __all__ = [
     "VIEWS",
     "Record",
     "page",
+    "predictions",
     "read",
     "recorded",
     "recorded_failure",

@@ -11,6 +11,9 @@ from anyk.report.record import PLANNED, Record
 #: (name, where it begins, how long it is, both as parts of the whole, number, class)
 Row = tuple[str, float, float, str, str]
 
+_SAID = {"seconds": said.time, "error": said.error, "worst_error": said.error}
+_SAID |= dict.fromkeys(("memory", "upload", "download"), said.size)
+
 #: Phases in the order they begin; what is not named here comes after them.
 _PHASES = ("start", "probe", "encode", "collect", "screen", "decode", "measure")
 _WORDS = {
@@ -55,21 +58,38 @@ def memory(record: Record) -> list[Row]:
 
 
 def _sizes(record: Record) -> Iterator[tuple[str, float, str]]:
-    entry = _entry_bytes(record.dtype)
-    if not (record.operands and entry and all(len(shape) == 2 for shape in record.operands)):
-        return
+    entry, blocks = _entry_bytes(record.dtype), _block_bytes(record)
+    if entry and record.operands and all(len(shape) == 2 for shape in record.operands):
+        (height, depth), (_, width) = record.operands
+        yield "A", entry * height * depth, ""
+        yield "B", entry * depth * width, ""
+        yield "C", entry * height * width, ""
+    if blocks and (code := record.code):
+        a, b, c = blocks
+        many = said.counted(code.workers, "block")
+        yield f"coded A, {many}", a * code.workers, ""
+        yield f"coded B, {many}", b * code.workers, ""
+        yield f"answers, {many}", c * code.workers, ""
+
+
+def _block_bytes(record: Record) -> tuple[float, float, float] | None:
+    """Bytes of one worker's coded blocks of A and B, and of its answer, in one band of rows."""
+    code, entry = record.code, _entry_bytes(record.dtype)
+    if not (code and entry and record.operands and all(len(shape) == 2 for shape in record.operands)):
+        return None
     (height, depth), (_, width) = record.operands
-    yield "A", entry * height * depth, ""
-    yield "B", entry * depth * width, ""
-    yield "C", entry * height * width, ""
-    if (code := record.code) is None:
-        return
-    coded = entry * (2 if code.is_complex and np.dtype(record.dtype).kind != "c" else 1)
-    a, b = ceil(height / code.rows) * ceil(depth / code.inner), ceil(depth / code.inner) * ceil(width / code.cols)
-    c = ceil(height / code.rows) * ceil(width / code.cols)
-    yield f"coded A, {said.counted(code.workers, 'block')}", coded * a * code.workers / record.bands, ""
-    yield f"coded B, {said.counted(code.workers, 'block')}", coded * b * code.workers, ""
-    yield f"answers, {said.counted(code.workers, 'block')}", coded * c * code.workers / record.bands, ""
+    each = entry * (2 if code.is_complex and np.dtype(record.dtype).kind != "c" else 1)
+    rows = ceil(ceil(height / code.rows) / record.bands)
+    inner, cols = ceil(depth / code.inner), ceil(width / code.cols)
+    return each * rows * inner, each * inner * cols, each * rows * cols
+
+
+def traffic(record: Record) -> list[Row]:
+    """One bar per way that bytes went; nothing where none did."""
+    ways = zip(("to the workers", "from the workers", "between workers"), record.moved or (), strict=False)
+    rows = [(way, float(count)) for way, count in ways if count]
+    most = max((count for _, count in rows), default=0.0)
+    return [(way, 0.0, count / most, said.size(count), "") for way, count in rows]
 
 
 def _entry_bytes(dtype: str) -> int:
@@ -89,20 +109,25 @@ def compared(record: Record) -> Iterator[tuple[str, str, str, str]]:
 
 
 def happened(record: Record) -> dict[str, float | str | None]:
-    """What became of everything a plan may predict."""
+    """What became of everything a plan may predict; None where nobody knows, or nothing had to move."""
+    up, down, across = record.moved or (0, 0, 0)
+    block = _block_bytes(record)
     return {
         "code": record.code.name if record.code else None,
+        "answers": len(record.survivors) if record.finished else None,
         "seconds": record.seconds.get("total"),
         "error": record.error,
-        "answers": len(record.survivors) if record.finished else None,
-        "memory_bytes": record.peak_bytes,
+        "worst_error": record.error,
+        "memory": sum(block) if block else None,
+        "upload": up or None,
+        "download": down + across or None,
     }
 
 
 def _value(name: str, value: float | str) -> str:
     if isinstance(value, str):
         return value
-    return {"seconds": said.time, "error": said.error, "memory_bytes": said.size}.get(name, said.number)(value)
+    return _SAID.get(name, said.number)(value)
 
 
 def _difference(planned: float | str, real: float | str | None) -> str:

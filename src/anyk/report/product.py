@@ -7,7 +7,7 @@ from itertools import islice
 from typing import Any
 
 from anyk.report import drawing, errors, html, said
-from anyk.report.happened import compared, events, memory, phases
+from anyk.report.happened import compared, events, memory, phases, traffic
 from anyk.report.lanes import NAMES, lanes
 from anyk.report.reading import parsed
 from anyk.report.record import Record
@@ -62,6 +62,8 @@ def _parts(record: Record) -> Iterator[str]:
         yield html.section("Where the time went", html.bars(rows))
     if rows := memory(record):
         yield html.section("Memory", html.bars(rows))
+    if rows := traffic(record):
+        yield html.section("What moved", html.bars(rows))
     yield html.section("The plan and what happened", _plan(record))
     yield html.section("What happened", _log(record))
     if record.attempts:

@@ -110,6 +110,16 @@ def _pair(first: Rule, second: Rule) -> Rule:
     return both
 
 
+def _triple(rule: Rule) -> Rule:
+    def three(value: Any, place: str) -> tuple[Any, ...]:
+        found: tuple[Any, ...] = _tuple(rule)(value, place)
+        if len(found) != 3:
+            raise ValueError(f"{place} holds {len(found)} numbers, and must hold 3")
+        return found
+
+    return three
+
+
 def _named(rule: Callable[[str], Rule]) -> Rule:
     def each(value: Any, place: str) -> dict[str, Any]:
         if not isinstance(value, Mapping):
@@ -180,6 +190,7 @@ _RULES: Mapping[type, Mapping[str, Rule]] = {
         "error_kind": _text,
         "seconds": _named(lambda _: _positive),
         "peak_bytes": _optional(_size),
+        "moved": _optional(_triple(_size)),
         "attempts": _tuple(_value(Stretch)),
         "moments": _tuple(_value(Moment)),
         "decodings": _tuple(_value(Decoding)),

@@ -97,6 +97,7 @@ class Record:
         error_kind: what kind of number that is.
         seconds: by phase.
         peak_bytes: largest resident memory, or None.
+        moved: bytes to the workers, from them, and from one to another; None where it is not known.
         attempts: every sending of every task.
         moments: what happened besides.
         decodings: each attempt to form the product.
@@ -119,6 +120,7 @@ class Record:
     error_kind: str = "none"
     seconds: Mapping[str, float] = field(default_factory=dict)
     peak_bytes: int | None = None
+    moved: tuple[int, int, int] | None = None
     attempts: tuple[Stretch, ...] = ()
     moments: tuple[Moment, ...] = ()
     decodings: tuple[Decoding, ...] = ()
@@ -151,11 +153,14 @@ class Record:
         return sum(row.outcome == outcome for row in self.attempts)
 
 
-#: What a plan may predict: name -> (what it is for a person, how what happened is called in `happened`).
+#: What a plan may predict: name -> what it is for a person.
 PLANNED: Mapping[str, str] = {
     "code": "code",
+    "answers": "answers used",
     "seconds": "seconds",
     "error": "relative error",
-    "answers": "answers used",
-    "memory_bytes": "peak memory",
+    "worst_error": "largest error",
+    "memory": "memory of a worker",
+    "upload": "sent to workers",
+    "download": "sent back",
 }

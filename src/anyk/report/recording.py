@@ -11,11 +11,14 @@ from anyk.code import Code
 from anyk.errors import InputError
 from anyk.job import State, Step
 from anyk.job.messages import Decode, Decoded, Joined, Left, Started, Suspected
+from anyk.planning import Candidate
 from anyk.report.record import PLANNED, Coded, Decoding, Moment, Record
 from anyk.verbs import Product, Stretch
 from anyk.verbs.timeline import timeline
 
 Shapes = tuple[tuple[int, ...], tuple[int, ...]]
+#: What a plan had predicted: one of its candidates, or predictions by name (see `anyk.report.record.PLANNED`).
+Planned = Candidate | Mapping[str, float | str] | None
 
 #: Expected errors are foreseen for at most so many numbers of answers, and not where that takes more multiplications.
 _FORESEEN, _MOST_WORK = 40, 3e8
@@ -27,7 +30,7 @@ def save_run(
     *,
     operands: Shapes | None = None,
     engine: str = "",
-    planned: Mapping[str, float | str] | None = None,
+    planned: Planned = None,
 ) -> None:
     """Write what happened during a product as JSON, for `anyk report`; an old file is replaced whole or not at all.
 
@@ -36,8 +39,8 @@ def save_run(
         path: of the file.
         operands: shapes of A and B; with them the page also tells what memory the coded blocks took.
         engine: its name.
-        planned: what a plan had predicted, to be shown beside what happened: ``code``, ``seconds``, ``error``,
-            ``answers``, ``memory_bytes``, any of them.
+        planned: what a plan had predicted, to be shown beside what happened: ``anyk.plan(...).best``, or any of
+            ``code``, ``answers``, ``seconds``, ``error``, ``worst_error``, ``memory``, ``upload``, ``download``.
 
     Raises:
         InputError: a prediction of another name, or a place that cannot be written to.
@@ -79,7 +82,7 @@ def recorded(
     *,
     operands: Shapes | None = None,
     engine: str = "",
-    planned: Mapping[str, float | str] | None = None,
+    planned: Planned = None,
 ) -> Record:
     """What happened during a product; arguments as for `save_run`."""
     dtype, attempts = str(product.value.dtype), timeline(product.events)
@@ -98,6 +101,7 @@ def recorded(
         error_kind=product.error_kind,
         seconds={phase: float(seconds) for phase, seconds in product.seconds.items()},
         peak_bytes=product.peak_bytes,
+        moved=(product.moved.to_workers, product.moved.from_workers, product.moved.between_workers),
         attempts=tuple(attempts),
         moments=tuple(_moments(product.events)),
         decodings=tuple(_decodings(product.events)),
@@ -113,7 +117,7 @@ def recorded_failure(
     *,
     operands: Shapes | None = None,
     engine: str = "",
-    planned: Mapping[str, float | str] | None = None,
+    planned: Planned = None,
 ) -> Record:
     """What happened although there is no product.
 
@@ -201,11 +205,29 @@ def _foreseen(code: Code | None, attempts: Sequence[Stretch], dtype: str) -> Ite
         yield size, float(code.expected_error(order[:size], dtype))
 
 
-def _checked(planned: Mapping[str, float | str] | None) -> dict[str, float | str] | None:
-    strange = [name for name in planned or () if name not in PLANNED]
+def _checked(planned: Planned) -> dict[str, float | str] | None:
+    if planned is None:
+        return None
+    given = predictions(planned.as_dict()) if isinstance(planned, Candidate) else planned
+    strange = [name for name in given if name not in PLANNED]
     if strange:
         raise InputError(f"`save_run(planned=…)` knows no prediction called {strange[0]!r}. Use {', '.join(PLANNED)}.")
-    return None if planned is None else dict(planned)
+    return dict(given)
+
+
+def predictions(candidate: Mapping[str, Any]) -> dict[str, float | str]:
+    """What a record keeps of a plan's candidate, given as its ``as_dict``; what is infinite is left out.
+
+    Raises:
+        ValueError: a prediction that is none.
+    """
+    named = {**{name: candidate.get(name) for name in PLANNED}, "memory": candidate.get("memory_per_worker")}
+    kept = {name: value for name, value in named.items() if value is not None}
+    for name, value in kept.items():
+        is_right = isinstance(value, str) if name == "code" else type(value) in (int, float) and value >= 0
+        if not is_right:
+            raise ValueError(f"{name} is {value!r}")
+    return kept
 
 
 def _finite(number: Any) -> float | None:
