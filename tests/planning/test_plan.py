@@ -5,10 +5,12 @@ from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import anyk
+from anyk.errors import CodeError
 from anyk.faults import Crash, ShiftedExponential, Trace
 from anyk.planning import CostModel, search
 from anyk.planning.verified import verified
@@ -271,3 +273,11 @@ def test_of_hundreds_of_workers_fewer_codes_are_built(monkeypatch):
     assert considered > 20_000
     assert waits <= 56 + 16 + 3 * len(search.KINDS)
     assert built <= 14
+
+
+def test_this_machine_can_be_left_out_of_the_question():
+    planned = plan((200, 200), (200, 200), workers=8, stragglers=2, local=False)
+    assert all(each.is_distributed for each in planned.candidates)
+
+    with pytest.raises(CodeError, match="no code on 4 workers stands 2 missing and 2 wrong"):
+        plan(*LARGE, workers=4, stragglers=2, wrong=2, local=False)

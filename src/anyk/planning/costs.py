@@ -21,15 +21,15 @@ class CostModel:
     measures them on the machine at hand.
 
     Args:
-        worker_operations: per second, of one worker in large matrix products.
-        machine_operations: per second, of this machine with all its cores, for a product that is not distributed.
-        coding_operations: per second, while blocks or answers are combined: thin products, on one core.
-        encode_bytes: read and written per second while encoding.
-        decode_bytes: read and written per second while decoding.
-        check_bytes: of operands and product per second, while probes measure the error.
-        worker_bytes: per second, of the blocks that a worker reads and writes.
-        task_seconds: of the master for each task: sending it and taking its answer.
-        product_seconds: of the master for each product: all that does not grow.
+        worker_operations: operations per second of one worker in large matrix products.
+        machine_operations: operations per second of this machine, all cores, for a product that is not distributed.
+        coding_operations: operations per second while blocks or answers are combined: thin products, on one core.
+        encode_bytes: bytes per second read and written while encoding.
+        decode_bytes: bytes per second read and written while decoding.
+        check_bytes: bytes per second of operands and product while probes measure the error.
+        worker_bytes: bytes per second of the blocks that a worker reads and writes.
+        task_seconds: seconds of the master for each task: sending it and taking its answer.
+        product_seconds: seconds of the master for each product: all that does not grow.
         source: where the numbers come from.
 
     Raises:

@@ -30,7 +30,7 @@ def with_reasons(found: Sequence[Candidate], request: Request, considered: int) 
 
 
 def _recommendation(best: Candidate, others: Sequence[Candidate], request: Request, considered: int) -> str:
-    said = [f"{in_seconds(best.seconds)} expected, the least of {considered + 1:,} ways"]
+    said = [f"{in_seconds(best.seconds)} expected, the least of {considered:,} ways"]
     if best.is_distributed:
         said.append(f"{_longest(best)} is the largest part")
         needed = best.code.recovery_threshold
@@ -93,7 +93,7 @@ def left_out(
             f"({request.model}) answers: {request.extra} more answers than the threshold are needed to tell them"
         )
     elif not any(each.is_distributed for each in found):
-        notes.append("no code meets the limits; only this machine is left")
+        notes.append("no code meets the limits" + ("; only this machine is left" if request.local else ""))
     if unbuilt:
         notes.append(
             f"{unbuilt} approximate codes were not built, for their tables take seconds; see anyk.codes.approximate_*"

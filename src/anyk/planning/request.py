@@ -39,6 +39,7 @@ class Request:
     screen: Screen = "syndrome"
     delay_unit: DelayUnit = "seconds"
     cores: int | None = None
+    local: bool = True
 
     def __post_init__(self) -> None:
         _shapes(self)

@@ -106,7 +106,7 @@ class Plan:
         """Everything in plain types, for JSON."""
         asked = self.request
         names = ("workers", "stragglers", "wrong", "model", "screen", "tolerance", "dtype")
-        limits = ("memory_per_worker", "bandwidth", "delay_unit", "cores")
+        limits = ("memory_per_worker", "bandwidth", "delay_unit", "cores", "local")
         return {
             "request": {"shape_a": asked.shape_a, "shape_b": asked.shape_b}
             | {name: getattr(asked, name) for name in names + limits}

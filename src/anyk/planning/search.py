@@ -9,6 +9,7 @@ from numpy.typing import DTypeLike
 
 from anyk import codes
 from anyk.code import Code
+from anyk.errors import CodeError
 from anyk.faults import FaultModel
 from anyk.partition import Shape
 from anyk.planning import calibration
@@ -49,6 +50,7 @@ def plan(
     screen: Screen = "syndrome",
     delay_unit: DelayUnit | None = None,
     cores: int | None = None,
+    local: bool = True,
     costs: CostModel | None = None,
     rng: Generator | int = 0,
 ) -> Plan:
@@ -77,6 +79,7 @@ def plan(
             multiples of each candidate's own task time. Default: ``"tasks"`` for the name of a preset, else
             ``"seconds"``.
         cores: that all workers share, where they are processes of one machine; None: each has its own.
+        local: whether this machine may compute the product itself, without any worker.
         costs: speeds of machine and engine; default: those of ``anyk bench --calibrate``, or round numbers.
         rng: decides the draws of the delay model.
 
@@ -84,6 +87,7 @@ def plan(
         The plan; ``plan.best.code`` goes into `anyk.matmul`.
 
     Raises:
+        CodeError: no code meets the limits, and this machine may not do it alone.
         InputError: an argument out of range, or a calibration file that cannot be read.
 
     >>> import anyk
@@ -107,6 +111,7 @@ def plan(
         screen,
         delay_unit or unit,
         cores,
+        local,
     )
     return planned(request, costs or calibration.load() or CostModel(), np.random.default_rng(rng))
 
@@ -119,15 +124,13 @@ def planned(request: Request, costs: CostModel, rng: Generator) -> Plan:
     waiting = Waiting(request, rng)
     fitting = np.flatnonzero(roomy)
     front = _Front(request, costs, waiting, drafts.take(fitting), counts.take(fitting))
-    found = sorted([_one_machine(request, costs), *front.candidates()], key=_order)
-    return Plan(
-        request,
-        with_reasons(found, request, len(drafts)),
-        bridge(request, costs),
-        len(drafts) + 1,
-        costs,
-        left_out(request, found, len(drafts) - len(fitting), len(drafts), front.unbuilt),
-    )
+    here = [_one_machine(request, costs)] if request.local else []
+    found = sorted([*here, *front.candidates()], key=_order)
+    notes = left_out(request, found, len(drafts) - len(fitting), len(drafts), front.unbuilt)
+    if not found:
+        raise CodeError(f"`plan(workers={request.workers}, …, local=False)`: {'; '.join(notes)}. Loosen a limit.")
+    considered = len(drafts) + len(here)
+    return Plan(request, with_reasons(found, request, considered), bridge(request, costs), considered, costs, notes)
 
 
 def _order(candidate: Candidate) -> tuple[float, float, float]:
