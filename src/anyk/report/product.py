@@ -82,8 +82,8 @@ def _numbers(record: Record) -> Iterator[tuple[str, str]]:
     if record.finished:
         kinds = {"measured": "relative error, measured", "exact": "error: integers, checked"}
         yield said.error(record.error), kinds.get(record.error_kind, f"relative error, {record.error_kind}")
-    yield f"{record.count('lost'):,}", "tasks lost"
-    yield f"{len(record.wrong):,}", "tasks answered wrongly"
+    yield f"{record.count('lost'):,}", "lost"
+    yield f"{len(record.wrong):,}", "answered wrongly"
     if record.peak_bytes is not None:
         yield said.size(record.peak_bytes), "peak memory of the master"
 
