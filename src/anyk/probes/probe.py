@@ -25,6 +25,7 @@ from anyk.arrays import times_few
 from anyk.probes.choice import choose, drawn_places, squares
 from anyk.probes.columns import draw_columns
 from anyk.probes.exact import residue
+from anyk.sparse import meeting
 
 #: Rows, and columns, whose entries are computed anew; of narrow products more rows, up to so many entries in all.
 _FEW, _MOST, _ENTRIES = 24, 128, 24 * 24
@@ -37,7 +38,7 @@ class Probe:
     """What is needed to measure a product of two matrices, as often as wanted.
 
     Args:
-        left: A, shape (height, depth); kept as it is, so it must not change.
+        left: A, shape (height, depth), dense or sparse; kept as it is, so it must not change.
         right: B, shape (depth, width), of the same working dtype; likewise.
         columns: the random vectors, shape (width, r).
         expected: A (B g) for each of them, shape (height, r).
@@ -102,10 +103,10 @@ class Probe:
             return float("nan")
         rows = choose(self.row_places, seen, self.expected)
         A, C = self.left[rows.which], rows_of(rows.which)
-        mix = (self.signs[: len(A)] / np.sqrt(rows.shares)).astype(self.signs.dtype)[None]
+        mix = (self.signs[: A.shape[0]] / np.sqrt(rows.shares)).astype(self.signs.dtype)[None]
         usual = times_few(self.right.T, (mix @ A).T)
         columns = choose(self.column_places, usual - (mix @ C).T, usual)
-        wrong, true = residue(A, self.right[:, columns.which], C[:, columns.which])
+        wrong, true = residue(*meeting(A, self.right[:, columns.which]), C[:, columns.which])
         shares = rows.shares[:, None]
         return relative(wrong, true, shares * columns.shares, C, shares)
 

@@ -39,7 +39,7 @@ def bands_of(A: Array, B: Array, code: Code, stop: StopRule, count: int | None) 
     Raises:
         InputError: no number of bands, or a deadline for several.
     """
-    height = len(A)
+    height = A.shape[0]
     if count is None:
         count = _wanted(A, B, code) if isinstance(stop, first_threshold | until) or stop is everyone else 1
     if count < 1:
@@ -52,12 +52,12 @@ def bands_of(A: Array, B: Array, code: Code, stop: StopRule, count: int | None) 
 
 
 def _wanted(A: Array, B: Array, code: Code) -> int:
-    shape = len(A), B.shape[1]
+    shape = A.shape[0], B.shape[1]
     dtype = code.coded_dtype(A.dtype)
     answers = code.workers * prod(code.partition.result_block(shape)) * dtype.itemsize
-    room = max(_FEW_BYTES, (A.size + B.size + prod(shape)) * A.itemsize)
+    room = max(_FEW_BYTES, (A.size + B.size + prod(shape)) * A.dtype.itemsize)
     # Workers lose speed on block products of fewer rows.
-    most = max(1, len(A) // (code.partition.rows * PANEL_ROWS))
+    most: int = max(1, A.shape[0] // (code.partition.rows * PANEL_ROWS))
     return min(ceil(answers / room), most)
 
 

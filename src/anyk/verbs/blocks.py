@@ -11,7 +11,7 @@ first in, first out, and nobody reads what old work wrote. Anywhere else the reg
 
 from collections import OrderedDict, deque
 from collections.abc import Collection, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import count
@@ -26,9 +26,7 @@ from numpy.typing import NDArray
 from anyk.arrays import combine
 from anyk.code import Code
 from anyk.engines.base import Engine, Lane, Ref
-from anyk.engines.suspicion import distrusted
 from anyk.job import placement
-from anyk.verbs.centering import Centre
 
 Array = NDArray[Any]
 
@@ -149,6 +147,10 @@ class Blocks:
             there[name] = lane.epoch
         return Ref(name)
 
+    def refs(self, task: int, lane: Lane) -> tuple[Ref, ...]:
+        """As `bring`: the arguments by which work gets the buffer."""
+        return (self.bring(task, lane),)
+
     def retire(self, task: int) -> None:
         """Replace this task's region: old work may still write to it where it is not at home."""
         fresh = self._allocated(self._room) if self.are_shared else None
@@ -267,31 +269,3 @@ def shelf_of(engine: Engine) -> Shelf:
     """The buffers this engine keeps for its next product of two matrices."""
     with _shelves_lock:
         return _shelves.setdefault(engine, Shelf(engine, slack=2.0))
-
-
-@contextmanager
-def encoded(
-    engine: Engine, code: Code, A: Array, B: Array, centre: Centre | None = None, *, rows: int | None = None
-) -> Iterator[tuple[Blocks, Blocks, Blocks]]:
-    """Both operands encoded, and buffers for the answers, for as long as one product takes.
-
-    Args:
-        engine: whose lanes.
-        code: how to encode.
-        A: shape (height, depth).
-        B: shape (depth, width), of the dtype of A.
-        centre: taken out of both on the way; to be restored after decoding.
-        rows: how many rows of A, the first ones, the buffers are for; default: all. `Blocks.encode` takes the next.
-    """
-    cut, dtype, shelf = code.partition, code.coded_dtype(A.dtype), shelf_of(engine)
-    homes = homes_of(code, len(engine.lanes), distrusted(engine))
-    band = A[:rows]
-    shapes = (cut.left_block(band.shape), cut.right_block(B.shape), cut.result_block((len(band), B.shape[1])))
-    with ExitStack() as borrowed:
-        a, b, c = (
-            borrowed.enter_context(shelf.lent(role, homes, shape, dtype))
-            for role, shape in zip("ABC", shapes, strict=True)
-        )
-        a.encode(code.left, band, None if centre is None else centre.left[:rows])
-        b.encode(code.right, B, None if centre is None else centre.right)
-        yield a, b, c

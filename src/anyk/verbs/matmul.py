@@ -15,6 +15,7 @@ from anyk.engines.drive import Watch
 from anyk.errors import InputError
 from anyk.job import StopRule, deadline, first_threshold, until
 from anyk.screening import Model
+from anyk.sparse import is_sparse
 from anyk.verbs.integers import exactly, roundable
 from anyk.verbs.opened import opened_engine
 from anyk.verbs.operands import Operands, operands
@@ -55,7 +56,9 @@ def matmul(
 
     Args:
         A: matrix (height, depth) or vector (depth,). float32, float64, complex64 and complex128 are computed in their
-            own precision, half precision in float32, integers and booleans exactly in int64.
+            own precision, half precision in float32, integers and booleans exactly in int64. Sparse matrices (SciPy's,
+            and arrays of the ``sparse`` package) are encoded as sums of sparse blocks, and never made dense; integer
+            ones are computed as float64.
         B: matrix (depth, width) or vector (depth,).
         code: how to encode; default: what `anyk.planning.choose` makes of the shapes, ``workers``, ``stragglers``.
         workers: number of tasks where no code is given; default: the engine's workers, or the machine's cores and the
@@ -123,8 +126,10 @@ def matmul(
         )
         if asked and not code:
             asked.check("matmul", chosen)
-        centering = center and result == "array" and (not chosen.is_exact or isinstance(rule, deadline))
-        fitting = fit and result == "array" and not chosen.is_exact
+        # What centering takes out, and what fits sample, is dense.
+        sparse = is_sparse(given.a) or is_sparse(given.b)
+        centering = center and result == "array" and not sparse and (not chosen.is_exact or isinstance(rule, deadline))
+        fitting = fit and result == "array" and not sparse and not chosen.is_exact
         call = Call(
             Settings(chosen, opened, rule, timeout, retries, watch),
             verify,

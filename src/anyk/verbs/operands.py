@@ -8,6 +8,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from anyk.arrays import working_dtype
 from anyk.errors import InputError
+from anyk.sparse import as_rows, entries, is_sparse, places
 
 Array = NDArray[Any]
 
@@ -17,8 +18,8 @@ class Operands:
     """Two matrices of one working dtype, and the shape the caller expects back.
 
     Args:
-        a: shape (height, depth).
-        b: shape (depth, width).
+        a: shape (height, depth); sparse if it came so.
+        b: shape (depth, width), likewise.
         shape: of the caller's result: a vector operand takes its axis with it.
         is_integer: both came as integers or booleans.
     """
@@ -41,7 +42,10 @@ def operands(call: str, A: ArrayLike, B: ArrayLike, *, check_finite: bool = True
     Raises:
         InputError: shapes that cannot be multiplied, dtypes that are not numbers, or entries that are not finite.
     """
-    a, b = _numbers(call, "A", A), _numbers(call, "B", B)
+    a, b = (
+        _numbers(call, name, as_rows(given)) if is_sparse(given) else _numbers(call, name, given)
+        for name, given in (("A", A), ("B", B))
+    )
     left = a[None, :] if a.ndim == 1 else a
     right = b[:, None] if b.ndim == 1 else b
     if left.shape[1] != right.shape[0]:
@@ -49,7 +53,8 @@ def operands(call: str, A: ArrayLike, B: ArrayLike, *, check_finite: bool = True
             f"`{call}(A, B)` multiplies along A's last and B's first axis, which must agree; "
             f"A is {a.shape} and B is {b.shape}. Transpose or slice one of them."
         )
-    whole = a.dtype.kind in "iub" and b.dtype.kind in "iub"
+    # Sparse integers are computed as floating-point numbers: digits of them would fill in.
+    whole = a.dtype.kind in "iub" and b.dtype.kind in "iub" and not (is_sparse(a) or is_sparse(b))
     if not whole:
         dtype = working_dtype(a.dtype, b.dtype)
         left, right = left.astype(dtype, copy=False), right.astype(dtype, copy=False)
@@ -72,12 +77,25 @@ def finite_matrix(call: str, name: str, given: ArrayLike, *, check_finite: bool 
     return matrix
 
 
+def refuse_sparse(call: str, name: str, given: Any) -> None:
+    """Where only dense matrices are taken.
+
+    Raises:
+        InputError: it is sparse.
+    """
+    if is_sparse(given):
+        raise InputError(
+            f"`{call}` takes dense matrices; {name} is sparse. `matmul` takes it, or pass {name}.toarray()."
+        )
+
+
 def finite_numbers(call: str, name: str, given: ArrayLike, *, check_finite: bool = True) -> Array:
     """One matrix or vector as it is.
 
     Raises:
         InputError: neither, not numbers, or entries that are not finite.
     """
+    refuse_sparse(call, name, given)
     array = _numbers(call, name, given)
     if check_finite:
         _finite(call, name, array)
@@ -86,7 +104,7 @@ def finite_numbers(call: str, name: str, given: ArrayLike, *, check_finite: bool
 
 def _numbers(call: str, name: str, given: ArrayLike) -> Array:
     try:
-        array = np.asarray(given)
+        array: Array = given if is_sparse(given) else np.asarray(given)
     except ValueError as problem:
         raise InputError(f"`{call}`: {name} is not an array: {problem}") from problem
     if array.ndim not in (1, 2):
@@ -107,9 +125,9 @@ def _numbers(call: str, name: str, given: ArrayLike) -> Array:
 def _finite(call: str, name: str, matrix: Array) -> None:
     # A sum is finite only if every entry is; it reads the matrix once and writes nothing.
     with np.errstate(all="ignore"):
-        if np.isfinite(matrix.sum()):
+        if np.isfinite(entries(matrix).sum()):
             return
-    bad = np.argwhere(~np.isfinite(matrix))
+    bad = np.argwhere(~np.isfinite(matrix)) if not is_sparse(matrix) else places(matrix, ~np.isfinite(matrix.data))
     if len(bad):
         at = tuple(int(index) for index in bad[0])
         more = f" and {len(bad) - 1} more" if len(bad) > 1 else ""

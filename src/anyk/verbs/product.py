@@ -35,6 +35,8 @@ class Product:
             `anyk.engines.suspicions`).
         moved: bytes that went to the workers, came from them and went from one to another, until the product was there;
             blocks in shared memory do not move.
+        fill_in: of sparse operands: stored entries of the fullest encoded block, over an even share of the matrix' own;
+            1 where each task has a block of the matrix, up to as many as it combines; None for dense ones.
 
     >>> import numpy as np, anyk
     >>> product = anyk.matmul(np.eye(4), np.eye(4), anyk.codes.matdot(2, 4), engine="inline")
@@ -54,6 +56,7 @@ class Product:
     peak_bytes: int | None = None
     distrusted: tuple[int, ...] = ()
     moved: Moved = field(default_factory=Moved)
+    fill_in: float | None = None
 
     def __repr__(self) -> str:
         error = "not measured" if self.error is None else f"{self.error_kind} error {self.error:.1e}"

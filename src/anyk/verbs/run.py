@@ -23,6 +23,7 @@ from anyk.probes import Sample
 from anyk.verbs.afar import Afar
 from anyk.verbs.blocks import Blocks
 from anyk.verbs.centering import Centre
+from anyk.verbs.encoding import Operand
 from anyk.verbs.kept import Gone, Kept
 from anyk.verbs.product import Product
 from anyk.verbs.reduction import Reduction
@@ -85,8 +86,8 @@ class Run:
     def __init__(
         self,
         settings: Settings,
-        left: Blocks,
-        right: Blocks,
+        left: Operand,
+        right: Operand,
         answers: Blocks,
         shape: tuple[int, int],
         dtype: np.dtype[Any],
@@ -206,7 +207,7 @@ class Run:
         """Bring the task's blocks to this lane and submit its product, into shared memory where there is some."""
         task, kept = compute.task, self._kept
         with metering(self._meter):
-            blocks = [self._left.bring(task, lane), self._right.bring(task, lane)]
+            blocks = [*self._left.refs(task, lane), *self._right.refs(task, lane)]
             if self._answers.are_shared:
                 blocks.append(self._answers.bring(task, lane))
                 if lane is not self._answers.home(task):

@@ -11,7 +11,7 @@ at one by one only if that fails.
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
-from math import sqrt
+from math import prod, sqrt
 from typing import Any, Literal, Self, get_args
 
 import numpy as np
@@ -27,6 +27,7 @@ from anyk.errors import InputError
 from anyk.probes import Probe
 from anyk.screening import Model, locate
 from anyk.screening.alike import gain, strange_rows
+from anyk.sparse import entries
 from anyk.verbs.centering import Centre
 from anyk.verbs.fingerprints import Fingerprints
 from anyk.verbs.witness import OperandWitness, Witness
@@ -291,5 +292,5 @@ class OperandScreen(Screen):
 def block_size(coefficients: Array, coded: list[Array]) -> float:
     """Root mean square of the entries of one uncoded block, from a few coded ones."""
     tasks = {0, len(coded) // 2, len(coded) - 1}
-    sizes = [norm(coded[task]) / (norm(coefficients[..., task]) or 1.0) for task in tasks]
-    return sum(sizes) / len(sizes) / sqrt(max(1, coded[0].size))
+    sizes = [norm(entries(coded[task])) / (norm(coefficients[..., task]) or 1.0) for task in tasks]
+    return sum(sizes) / len(sizes) / sqrt(max(1, prod(coded[0].shape)))

@@ -14,14 +14,16 @@ from anyk.errors import InputError
 from anyk.job.stop import Progress, Verdict
 from anyk.probes import Probe
 from anyk.screening import Model
-from anyk.verbs.blocks import encoded
+from anyk.sparse import is_sparse
 from anyk.verbs.centering import Centre
+from anyk.verbs.encoding import encoded
 from anyk.verbs.judgement import judge
 from anyk.verbs.opened import opened_engine
 from anyk.verbs.operands import operands
 from anyk.verbs.product import Product, nothing
 from anyk.verbs.run import Run, Settings
 from anyk.verbs.screen import Kind, OperandScreen, Screening
+from anyk.verbs.sparse_blocks import kernel_of
 
 
 def stream(
@@ -100,7 +102,7 @@ def stream(
 
     def products() -> Generator[Product, None, None]:
         began = perf_counter()
-        centre = Centre.of(a, b) if center else None
+        centre = Centre.of(a, b) if center and not (is_sparse(a) or is_sparse(b)) else None
         with opened_engine(engine, code.workers) as opened, encoded(opened, code, a, b, centre) as blocks:
             secret = np.random.default_rng(rng)
             probe = Probe.draw(a, b, secret)
@@ -108,7 +110,16 @@ def stream(
             screening = OperandScreen(asked, code, (a, b), coded, centre, secret) if asked else None
             least = code.recovery_threshold + asked.extra if asked and asked.kind == "syndrome" else 1
             settings = Settings(code, opened, each_answer(tolerance, deadline, least), timeout, retries, watch)
-            run = Run(settings, *blocks, (a.shape[0], b.shape[1]), a.dtype, probe, centre=centre, screen=screening)
+            run = Run(
+                settings,
+                *blocks,
+                (a.shape[0], b.shape[1]),
+                a.dtype,
+                probe,
+                centre=centre,
+                screen=screening,
+                multiply=kernel_of(*blocks[:2]),
+            )
             best = yield from _improving(run, given.shape, began)
             # In here, so that a warning turned into an error finds the engine still open, and closes it.
             judge(best, code, tolerance, remedy="Use a wider dtype, more workers or a larger tolerance")

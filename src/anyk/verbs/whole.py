@@ -13,14 +13,16 @@ from anyk.errors import ClusterError
 from anyk.job import until
 from anyk.probes import Probe
 from anyk.verbs.bands import bands_of, joined
-from anyk.verbs.blocks import Blocks, encoded
+from anyk.verbs.blocks import Blocks
 from anyk.verbs.centering import Centre, sample_of
+from anyk.verbs.encoding import Operand, encoded
 from anyk.verbs.judgement import judge
 from anyk.verbs.kept import Kept
 from anyk.verbs.peak import peak_memory
 from anyk.verbs.product import Product
 from anyk.verbs.run import Run, Settings
 from anyk.verbs.screen import OperandScreen, Screening
+from anyk.verbs.sparse_blocks import SparseBlocks, kernel_of
 from anyk.verbs.there import answer_bytes, answers_stay
 
 Array = NDArray[Any]
@@ -74,6 +76,7 @@ def _measured_product(a: Array, b: Array, shape: tuple[int, ...], call: Call) ->
             screen.look_there()
         whole = Whole(call, a, b, value, probe, centre, screen, blocks, engine.clock.now(), stays)
         parts = [whole.band(rows, alone=len(bands) == 1) for rows in bands]
+        filled = max([each.fill_in for each in blocks if isinstance(each, SparseBlocks)], default=None)
     sizes = [probe.of_rows(rows).size if probe else len(value[rows]) ** 0.5 for rows in bands]
     if call.result != "array":
         value = parts[0].value
@@ -85,7 +88,7 @@ def _measured_product(a: Array, b: Array, shape: tuple[int, ...], call: Call) ->
         seconds["measure"] = product.seconds["measure"] + perf_counter() - formed
     seconds["total"] = perf_counter() - began
     value = value.reshape(shape) if call.result == "array" else value
-    return replace(product, value=value, seconds={**product.seconds, **seconds})
+    return replace(product, value=value, seconds={**product.seconds, **seconds}, fill_in=filled)
 
 
 @dataclass(frozen=True, eq=False)
@@ -112,7 +115,7 @@ class Whole:
     probe: Probe | None
     centre: Centre | None
     screen: OperandScreen | None
-    blocks: tuple[Blocks, Blocks, Blocks]
+    blocks: tuple[Operand, Operand, Blocks]
     began: float
     stays: bool
 
@@ -146,6 +149,7 @@ class Whole:
             out=out,
             meter=meter,
             kept=self._kept(out, meter) if self.stays else None,
+            multiply=kernel_of(*self.blocks[:2]),
         )
         try:
             return run.finish(seconds)
@@ -181,7 +185,7 @@ def _screen(
     call: Call,
     a: Array,
     b: Array,
-    blocks: tuple[Blocks, Blocks, Blocks],
+    blocks: tuple[Operand, Operand, Blocks],
     probe: Probe | None,
     centre: Centre | None,
 ) -> OperandScreen | None:

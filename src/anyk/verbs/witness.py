@@ -102,9 +102,9 @@ class OperandWitness:
         images = np.zeros((*right.shape[:2], depth, self.columns.shape[1]), self._b.dtype)
         for (j, l), block, _, across in pieces(self._b, right.shape[:2]):
             columns = self.columns[: block.shape[1]]
-            images[j, l, : len(block)] = times_few(block, columns)
+            images[j, l, : block.shape[0]] = times_few(block, columns)
             if self._centre is not None:
-                images[j, l, : len(block)] -= self._centre.right[:, across] @ columns
+                images[j, l, : block.shape[0]] -= self._centre.right[:, across] @ columns
         combined: Array = np.einsum("jlw,jldr->wdr", right, images)
         return combined.astype(self._code.coded_dtype(self._b.dtype), copy=False)
 
@@ -120,9 +120,9 @@ class OperandWitness:
             shown = times_few(block, few[: block.shape[1]])
             if self._centre is not None:
                 shown = shown - self._centre.left[down] * few[: block.shape[1]].sum(axis=0)
-            shown = shown.reshape(len(block), len(kinds), images.shape[2])
+            shown = shown.reshape(block.shape[0], len(kinds), images.shape[2])
             for task, key in enumerate(keys):
-                expected[task, : len(block)] += code.left[i, j, task] * shown[:, kinds[key]]
+                expected[task, : block.shape[0]] += code.left[i, j, task] * shown[:, kinds[key]]
         return expected
 
 
