@@ -37,11 +37,13 @@ def styles() -> Iterator[dict[str, Any]]:
         yield {"color": colour, "marker": marker, "linestyle": dash, "markeredgecolor": "white", "markeredgewidth": 0.6}
 
 
-def panels(count: int = 1, *, width: float = 7.2, height: float = 3.8, columns: int | None = None) -> tuple[Any, Any]:
-    """A figure and its axes, in one row unless said otherwise."""
+def panels(
+    count: int = 1, *, width: float = 7.2, height: float = 3.8, columns: int | None = None, layout: str | None = None
+) -> tuple[Any, Any]:
+    """A figure and its axes, in one row unless said otherwise; layout "constrained" leaves room for colour bars."""
     mpl.rcParams.update(STYLE)
     across = columns or count
-    figure, axes = plt.subplots(-(-count // across), across, figsize=(width, height), squeeze=False)
+    figure, axes = plt.subplots(-(-count // across), across, figsize=(width, height), squeeze=False, layout=layout)
     return figure, axes.ravel()[:count] if count > 1 else axes[0, 0]
 
 
