@@ -67,7 +67,7 @@ def picture(record: Record) -> Picture:
     row_height = next(height for most, height in _HEIGHTS if len(rows) <= most)
     top, span = _AXIS + _FLAGS + _STRIP + _GAP, record.ended_seconds or 1.0
     height = top + row_height * len(rows) + 4
-    names, plot = [*_strip_names(record)], [*_grid(span, height), *_strip(record, span)]
+    names, plot = [_strip_names()], [*_grid(span, height), *_strip(record, span)]
     for place, lane in enumerate(rows):
         middle = top + (place + 0.5) * row_height
         names += _name(lane, place, middle, row_height, record)
@@ -99,7 +99,8 @@ def _name(lane: Lane, place: int, middle: float, row_height: float, record: Reco
     every = 1 if row_height >= 12 else 2 if row_height >= 9 else 5
     if place % every == 0:
         kind = ' class="bad"' if lane.worker in record.distrusted else ""
-        yield f'<text x="-8" y="{middle + 4:.1f}" text-anchor="end"{kind}>{lane.worker}</text>'
+        name = f"worker {lane.worker}" if place == 0 else str(lane.worker)
+        yield f'<text x="-8" y="{middle + 4:.1f}" text-anchor="end"{kind}>{name}</text>'
 
 
 def _row(lane: Lane, middle: float, row_height: float, span: float, record: Record) -> Iterator[str]:
@@ -136,11 +137,8 @@ def _mark(outcome: str, x: str, y: float, radius: float) -> str:
 # --- answers in hand, the axis, what happened to all ------------------------------------------------------------------
 
 
-def _strip_names(record: Record) -> Iterator[str]:
-    top = _AXIS + _FLAGS
-    yield f'<text x="-8" y="{top + 11:.0f}" text-anchor="end">{_most(record)}</text>'
-    yield f'<text x="-8" y="{top + _STRIP:.0f}" text-anchor="end">0</text>'
-    yield '<text x="-8" y="14" text-anchor="end" class="head">worker</text>'
+def _strip_names() -> str:
+    return f'<text x="-8" y="{_AXIS + _FLAGS + _STRIP / 2 + 4:.0f}" text-anchor="end">answers</text>'
 
 
 def _most(record: Record) -> int:

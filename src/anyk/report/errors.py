@@ -52,11 +52,14 @@ def picture(record: Record) -> Picture | None:
     plot += _below(most)
     if record.code and record.code.recovery_threshold <= most:
         at = x(record.code.recovery_threshold)
-        anchor, words = ("end" if at > 55 else "start"), f"{record.code.recovery_threshold} suffice"
+        # Errors fall here, from the upper left to the lower right: the words stand in a corner they leave free.
+        words, beside = f"{record.code.recovery_threshold} suffice", 'x="6" y="10" text-anchor="start"'
+        if at > 75:
+            beside = f'x="-6" y="{_HEIGHT - 8}" text-anchor="end"'
         plot.append(f'<line class="needed" x1="{at:.2f}%" x2="{at:.2f}%" y1="{_TOP}" y2="{_TOP + _HEIGHT}"/>')
         plot.append(
             f'<svg x="{at:.2f}%" y="{_TOP}" width="1" height="1" overflow="visible">'
-            f'<text class="halo" x="{-6 if anchor == "end" else 6}" y="10" text-anchor="{anchor}">{words}</text></svg>'
+            f'<text class="halo" {beside}>{words}</text></svg>'
         )
     if len(foreseen) > 1:
         line = " ".join(f"{x(answers):.2f},{y(error):.1f}" for answers, error in foreseen)

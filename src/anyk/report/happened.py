@@ -147,26 +147,28 @@ def _difference(planned: float | str, real: float | str | None) -> str:
 
 def events(record: Record) -> Iterator[tuple[float, str]]:
     """What was out of the ordinary, in the order of time: (seconds, words)."""
-    told = []
+    told: list[tuple[float, int, str]] = []
     for row in record.attempts:
         ended = row.ended_seconds or 0.0
         if row.outcome == "lost":
-            told.append((ended, f"Task {row.task} was lost on worker {row.worker}{_because(row.cause)}"))
+            told.append((ended, 1, f"Task {row.task} was lost on worker {row.worker}{_because(row.cause)}"))
         elif row.outcome == "answered":
-            told.append((ended, f"Task {row.task} was answered by worker {row.worker}, too late to be used."))
+            told.append((ended, 1, f"Task {row.task} was answered by worker {row.worker}, too late to be used."))
         if row.attempt:
-            told.append((row.sent_seconds, f"Task {row.task} was sent again, to worker {row.worker}."))
+            told.append((row.sent_seconds, 3, f"Task {row.task} was sent again, to worker {row.worker}."))
     for moment in record.moments:
         if moment.kind == "left":
-            told.append((moment.at, f"Worker {moment.worker} was gone{_because(moment.words)}"))
+            told.append((moment.at, 0, f"Worker {moment.worker} was gone{_because(moment.words)}"))
         elif moment.kind == "joined":
-            told.append((moment.at, f"Worker {moment.worker} was replaced by a fresh one."))
+            told.append((moment.at, 2, f"Worker {moment.worker} was replaced by a fresh one."))
     for decoding in record.decodings:
         if decoding.suspects:
-            told.append((decoding.ended, f"Wrong answers were found: {said.tasks(decoding.suspects)}. Thrown out."))
+            words = f"Wrong answers were found: {said.tasks(decoding.suspects)}. Thrown out."
+            told.append((decoding.ended, 0, words))
         elif decoding.suspects is not None:
-            told.append((decoding.ended, f"{decoding.answers} answers contradicted one another; more were awaited."))
-    yield from sorted(told)
+            words = f"{decoding.answers} answers contradicted one another; more were awaited."
+            told.append((decoding.ended, 0, words))
+    yield from ((at, words) for at, _, words in sorted(told))
     ends = [moment for moment in record.moments if moment.kind in ("done", "failed")]
     if told and ends:
         words = "There was a product." if ends[-1].kind == "done" else "There will be no product."

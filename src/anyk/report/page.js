@@ -16,6 +16,7 @@ for (const figure of document.querySelectorAll("figure.live")) {
     at = place;
     if (at >= 0) bars[at].classList.add("at");
     told.textContent = at < 0 ? hint : bars[at].dataset.told;
+    told.classList.toggle("telling", at >= 0);
   };
   const under = (event) => {
     const bar = event.target.closest(".bar");

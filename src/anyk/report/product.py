@@ -114,9 +114,17 @@ def _timeline(record: Record) -> str:
     )
     caption = (
         "A row is a worker, a bar a task in its hands, from when it was sent, or the one before was done, until it "
-        f"ended. Above: answers in hand.{more}"
+        f"ended. Above: answers in hand.{_marks(record)}{more}"
     )
     return _live(chart, f'<ul class="legend" aria-label="Show only">{buttons}</ul>', caption)
+
+
+def _marks(record: Record) -> str:
+    """What marks mean that have no bar."""
+    words = ["a triangle: the worker was replaced"] if any(each.kind == "joined" for each in record.moments) else []
+    if any(each.suspects is not None for each in record.decodings):
+        words.append("a diamond up there: wrong answers were found")
+    return f" {'; '.join(words).capitalize()}." if words else ""
 
 
 def _errors(record: Record, chart: drawing.Picture) -> str:
