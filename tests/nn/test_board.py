@@ -7,7 +7,9 @@ import numpy as np
 import pytest
 
 from anyk.errors import ClusterError, LeftOut
-from anyk.nn.board import ACTIVE, BEHIND, BOUNDARY, DEAD, ENOUGH, EVERYBODY, JOINING, Board, Layout, Seat, Sequencer
+from anyk.nn.board import ACTIVE, BEHIND, DEAD, JOINING, Board, Layout, Seat
+from anyk.nn.sequencer import Sequencer
+from anyk.nn.transport import BOUNDARY, ENOUGH, EVERYBODY
 
 
 @pytest.fixture

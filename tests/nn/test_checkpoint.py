@@ -21,6 +21,7 @@ from anyk.errors import InputError
 from anyk.nn import CodedSGD, Guard, VirtualNodes, generalized_polydot, product_mds, protect
 from anyk.nn.plain import plain, tagged
 from tests.nn.guarded import CODE, NODES, Run, distance, same, without_guard
+from tests.nn.hitting import Hitting
 
 #: What decoding lost blocks from other nodes' may change.
 ROUNDING = 1e-13
@@ -320,7 +321,7 @@ def small_files() -> Iterator[None]:
 
 
 @pytest.mark.parametrize("write", [0, 3, 8, 9])
-def test_a_full_disk_harms_neither_the_training_nor_the_checkpoint_before(
+def test_on_a_full_disk_the_training_goes_on_and_the_checkpoint_before_stays(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, write: int
 ) -> None:
     run = Run()
@@ -328,18 +329,38 @@ def test_a_full_disk_harms_neither_the_training_nor_the_checkpoint_before(
     run.make(guard, 4)
     with (
         full_from(write, monkeypatch),
-        pytest.raises(InputError, match=r"step 8 cannot be written.*No space left") as met,
+        pytest.warns(RuntimeWarning, match=r"step 8 cannot be written.*No space left"),
+        pytest.raises(InputError, match=r"step 11 cannot be written.*No space left") as met,
     ):
         run.make(guard, 11)
 
     assert "go on with guard.steps" in str(met.value)
-    assert guard.step == 8
+    assert guard.step == 11
+    assert guard.report().unsaved == 1
     assert names(tmp_path) == ["step-000000000000", "step-000000000004"]
     with torch.random.fork_rng():  # a guard that resumes sets torch's generator
         assert Run().guarded(tmp_path).step == 4
     assert same(run.make(guard, 11), without_guard(11))
     assert guard.report().executed == 11
     assert names(tmp_path)[-1] == "step-000000000011"
+
+
+def test_on_a_full_disk_roll_backs_go_to_the_copy_in_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    nodes = Hitting(NODES, {})
+    run = Run(nodes)
+    guard = run.guarded(tmp_path, every=4)
+    run.make(guard, 4)
+    with full_from(0, monkeypatch), pytest.warns(RuntimeWarning, match="step 8"):  # noqa: PT031
+        for step in guard.steps(11):
+            if guard.step == 9 and not guard.report().rollbacks:
+                nodes.hits, nodes.left = {"product": [0, 1, 2]}, {"product": 1}
+            with step:
+                run.step(step.number)
+            if guard.step == 10:
+                break
+
+    assert "step 9: rolled back to 8" in "".join(guard.report().history)
+    assert same(run.make(guard, 11), without_guard(11))
 
 
 def test_files_that_the_system_lets_not_grow_are_a_clear_error(tmp_path: Path) -> None:

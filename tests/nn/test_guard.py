@@ -164,8 +164,8 @@ def test_where_the_copy_in_memory_is_spoilt_too_the_files_are_used(tmp_path: Pat
     guard = run.guarded(tmp_path)
     for step in guard.steps(10):
         if guard.report().executed == 7:
-            assert guard._kept is not None
-            spoil(guard._kept.tensors["parameter/module.0.coded"], TOO_MANY)
+            assert guard._keeper.kept is not None
+            spoil(guard._keeper.kept.tensors["parameter/module.0.coded"], TOO_MANY)
             nodes.hits, nodes.left = {"product": TOO_MANY}, {"product": 1}
         with step:
             run.step(step.number)

@@ -2,30 +2,26 @@
 
 Legend: P = ranks, S = slots, r = round (every gathering of pieces is one), C = bytes a slot holds.
 
-A rank writes its piece of round r into slot r mod S and says so. A `Sequencer`, which sees no numbers, closes the round
-as soon as enough pieces are there, and writes down whose count; all ranks read that verdict, so all of them use the
-very same pieces, however late they look. A rank that is late reads what it missed from the slots; one that falls S
-rounds behind is left out until it is admitted again. Nothing is locked, so nobody can die holding a lock.
+A rank writes its piece of round r into slot r mod S and says so. A `anyk.nn.sequencer.Sequencer`, which sees no
+numbers, closes the round as soon as enough pieces are there, and writes down whose count; all ranks read that verdict,
+so all of them use the very same pieces, however late they look. A rank that is late reads what it missed from the
+slots; one that falls S rounds behind is left out until it is admitted again. Nothing is locked, so nobody can die
+holding a lock.
 """
 
 import mmap
 import os
 import time
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from anyk.errors import ClusterError, LeftOut
-
-Bytes = NDArray[np.uint8]
+from anyk.nn.transport import ENOUGH, Bytes, ByteTransport
 
 #: What a rank is: not there, one of them, left out for being too slow, waiting to be admitted, dead.
 ABSENT, ACTIVE, BEHIND, JOINING, DEAD = range(5)
-
-#: What a round is: closed when enough pieces are there; when everybody's is; one with which ranks that wait are let in.
-ENOUGH, EVERYBODY, BOUNDARY = range(3)
 
 #: Seconds a rank sleeps between two looks at the board, at first and at most.
 _SHORTEST, _LONGEST = 2e-5, 1e-3
@@ -48,7 +44,7 @@ class Layout:
     @property
     def header(self) -> int:
         """Bytes before the pieces."""
-        words = 8 + 8 * self.ranks + self.slots * (3 * self.ranks + 1)
+        words = 8 + 8 * self.ranks + self.slots * (4 * self.ranks + 1)
         return -(-8 * words // mmap.PAGESIZE) * mmap.PAGESIZE
 
     @property
@@ -80,7 +76,7 @@ class Board:
 
         self.closed, self.ended = part(1), part(1)
         self.written, self.needed, self.status, self.epoch, self.kind = (part(ranks) for _ in range(5))
-        self.counted, self.admitted, self.tags = (part(slots, ranks) for _ in range(3))
+        self.counted, self.admitted, self.tags, self.marks = (part(slots, ranks) for _ in range(4))
         pieces = np.frombuffer(memory, np.uint8, offset=layout.header)
         self.pieces = pieces.reshape(slots, ranks, layout.capacity)
 
@@ -101,20 +97,29 @@ class Board:
         self.ended[0] = 1
 
 
-class Seat:
-    """One rank's place at the board.
+class Seat(ByteTransport):
+    """One rank's place at the board; a `anyk.nn.transport.Transport`.
 
     Args:
         board: the memory.
         rank: whose.
+        under_way: the others are in the middle of it.
     """
 
-    def __init__(self, board: Board, rank: int) -> None:
-        self.board, self.rank, self.round = board, rank, int(board.written[rank]) + 1
+    def __init__(self, board: Board, rank: int, under_way: bool = False) -> None:
+        self.board, self.rank, self.nodes = board, rank, board.layout.ranks
+        self.capacity, self.under_way = board.layout.capacity, under_way
+        self.round = int(board.written[rank]) + 1
         self.admitted: list[int] = []
+        self.marks = np.zeros(self.nodes, dtype=np.int64)
         self._parent = os.getppid()
 
-    def exchange(self, piece: Bytes, into: Bytes, needed: int, kind: int = ENOUGH) -> NDArray[np.bool_]:
+    @property
+    def is_late(self) -> bool:
+        """The next round was closed already."""
+        return bool(self.board.closed[0] >= self.round)
+
+    def exchange(self, piece: Bytes, into: Bytes, needed: int, kind: int = ENOUGH, mark: int = 0) -> NDArray[np.bool_]:
         """One round: pin a piece, wait for the verdict, read what counts.
 
         Args:
@@ -122,6 +127,7 @@ class Seat:
             into: all pieces, shape (P, bytes); those that do not count are left as they are.
             needed: fewer pieces are of no use.
             kind: `ENOUGH`, `EVERYBODY` or `BOUNDARY`.
+            mark: 64 bits that go with the piece; everybody's are in ``marks`` then.
 
         Returns:
             Whose piece counts, shape (P,).
@@ -133,7 +139,7 @@ class Seat:
         board, number = self.board, self.round
         slot = number % board.layout.slots
         board.tags[slot, self.rank] = -1
-        board.pieces[slot, self.rank, : piece.size] = piece
+        board.pieces[slot, self.rank, : piece.size], board.marks[slot, self.rank] = piece, mark
         board.tags[slot, self.rank] = number
         board.needed[self.rank], board.kind[self.rank] = needed, kind
         board.written[self.rank] = number
@@ -141,6 +147,7 @@ class Seat:
         self.wait_for(number)
         counted = board.counted[slot].astype(bool)
         self.admitted = np.flatnonzero(board.admitted[slot]).tolist()
+        self.marks = board.marks[slot].copy()
         for rank in np.flatnonzero(counted).tolist():
             into[rank] = board.pieces[slot, rank, : piece.size]
         if (board.tags[slot][counted] != number).any() or board.status[self.rank] != ACTIVE:
@@ -179,95 +186,4 @@ class Seat:
             if board.ended[0] or os.getppid() != self._parent:
                 raise ClusterError(f"rank {self.rank}: the run has ended before it could join.")
             time.sleep(_LONGEST)
-        self.round = int(board.epoch[self.rank])
-
-
-class Sequencer:
-    """Closes rounds. It knows who is there and who answered, and none of the numbers.
-
-    Args:
-        board: the memory.
-        grace: once enough pieces are there, the others are waited for this part of the time it took, again.
-        patience_seconds: a rank is waited for so long, or for ten times what a round usually takes, where everybody is
-            wanted, or where it is a whole board behind; then it is left out.
-        give_up_seconds: ... and so long where nothing can go on without it.
-        start_seconds: the first round is waited for so long by all.
-    """
-
-    def __init__(
-        self,
-        board: Board,
-        *,
-        grace: float = 0.5,
-        patience_seconds: float = 1.0,
-        give_up_seconds: float = 60.0,
-        start_seconds: float = 120.0,
-    ) -> None:
-        self.board, self._grace, self._start = board, grace, start_seconds
-        self._least, self._give_up = patience_seconds, give_up_seconds
-        self._first: float | None = None
-        self._enough: float | None = None
-        self._usual, self._last = 0.0, 0.0
-        self.late = np.zeros(board.layout.ranks, dtype=np.int64)
-
-    def poll(self, now: float) -> bool:
-        """Close the next round if it can be.
-
-        Args:
-            now: seconds, ascending.
-
-        Returns:
-            Whether a round was closed.
-        """
-        board, number = self.board, int(self.board.closed[0]) + 1
-        active = board.status == ACTIVE
-        arrived = active & (board.written >= number)
-        if not arrived.any():
-            return False
-        self._first = now if self._first is None else self._first
-        missing = active & ~arrived
-        if missing.any() and not self._goes_on_without(missing, arrived, number, now):
-            return False
-        self._close(number, arrived, missing, now)
-        return True
-
-    def _goes_on_without(self, missing: NDArray[np.bool_], arrived: NDArray[np.bool_], number: int, now: float) -> bool:
-        assert self._first is not None
-        board = self.board
-        if number == 0:
-            return now >= self._first + self._start
-        patience = max(self._least, 10 * self._usual)
-        if arrived.sum() < board.needed[arrived].max():  # without these nothing can go on
-            return self._left_out(missing, now >= self._first + self._give_up)
-        if (board.kind[arrived] == EVERYBODY).any():
-            return self._left_out(missing, now >= self._first + patience)
-        self._enough = now if self._enough is None else self._enough
-        if now < self._enough + max(2e-3, self._grace * (self._enough - self._first)):
-            return False
-        # whoever is a whole board behind would find its slots overwritten
-        behind = missing & (number - board.written >= board.layout.slots - 1)
-        return not behind.any() or self._left_out(behind, now >= self._enough + patience)
-
-    def _left_out(self, ranks: NDArray[np.bool_], now: bool) -> bool:
-        if now:
-            self.board.status[ranks] = BEHIND
-        return now
-
-    def _close(self, number: int, arrived: NDArray[np.bool_], missing: NDArray[np.bool_], now: float) -> None:
-        board = self.board
-        slot = number % board.layout.slots
-        self.late[missing] += 1
-        joining = (board.status == JOINING) & bool((board.kind[arrived] == BOUNDARY).all())
-        board.counted[slot], board.admitted[slot] = arrived, joining
-        for rank in np.flatnonzero(joining).tolist():
-            board.written[rank], board.epoch[rank] = number, number + 1
-        board.status[joining] = ACTIVE
-        board.closed[0] = number
-        self._first = self._enough = None
-        if number > 1:
-            self._usual += 0.1 * (now - self._last - self._usual)
-        self._last = now
-
-    def died(self, ranks: Sequence[int]) -> None:
-        """Some ranks' processes are gone."""
-        self.board.status[list(ranks)] = DEAD
+        self.round, self.under_way = int(board.epoch[self.rank]), False

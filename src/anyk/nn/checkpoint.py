@@ -27,8 +27,9 @@ from safetensors.torch import save as bytes_of
 from torch import Tensor
 
 from anyk.errors import InputError
-from anyk.nn.inventory import Inventory, State
+from anyk.nn.inventory import Inventory
 from anyk.nn.plain import plain, tagged
+from anyk.nn.state import State
 
 #: Version of what the files look like.
 FORMAT = 1
@@ -42,6 +43,10 @@ _UNFINISHED, _OUTDATED = ".saving-", ".removed-"
 
 class Unusable(InputError):
     """One checkpoint cannot be used; an older one may be."""
+
+
+class Unwritable(InputError):
+    """The disk is full, or does not let us write."""
 
 
 class Checkpoints:
@@ -87,8 +92,8 @@ class Checkpoints:
         """Save a state that was verified; afterwards older checkpoints but one are removed.
 
         Raises:
-            InputError: the disk is full or cannot be written to, or the state cannot be saved without running
-                something when it is read. Earlier checkpoints are as they were.
+            Unwritable: the disk is full or cannot be written to; earlier checkpoints are as they were.
+            InputError: the state cannot be saved without running something when it is read.
         """
         facts = self._facts(state)
         unfinished = self.directory / f"{_UNFINISHED}{_name(state.step)}"
@@ -112,7 +117,7 @@ class Checkpoints:
         fine = torch.full((len(self._collective.here), 1), float(problem is None))
         if not bool(self._meet(fine)[0][came].all()):
             shutil.rmtree(unfinished, ignore_errors=True)
-            raise InputError(
+            raise Unwritable(
                 f"Guard: the checkpoint of step {state.step} cannot be written to {self.directory}: "
                 f"{problem.strerror if problem else 'another node failed'}. Earlier checkpoints and the training are "
                 "as they were: make room and go on with guard.steps(…)."

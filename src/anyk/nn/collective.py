@@ -1,5 +1,6 @@
 """How nodes meet: each gives its small piece, all of them see the same pieces. Here: every node in one process."""
 
+from collections.abc import Sequence
 from typing import Protocol
 
 import numpy as np
@@ -57,8 +58,15 @@ class Collective(Protocol):
         """
         ...
 
-    def agree(self, copies: Tensor, place: str) -> Tensor:
-        """Give everybody the copy that most nodes hold."""
+    def agree(self, copies: Tensor, place: str, *, everybody: bool = False, new: Sequence[int] = ()) -> Tensor:
+        """Give the nodes the copy that most of them hold.
+
+        Args:
+            copies: of the nodes here, shape (L, …).
+            place: whose, for the record.
+            everybody: wait for all nodes; else whoever is late is looked at another time.
+            new: nodes that have just come and hold nothing; they get one, too.
+        """
         ...
 
     def reveal(self, copies: Tensor) -> int:
@@ -67,6 +75,15 @@ class Collective(Protocol):
 
     def strike(self, step: str, copies: Tensor, place: str) -> Tensor:
         """Let the fault model hit the copies of the nodes here."""
+        ...
+
+    def decided(self, what: str) -> None:
+        """The nodes here have come to a decision that all others must come to, too."""
+        ...
+
+    @property
+    def is_late(self) -> bool:
+        """The others have gone on without the next pieces of the nodes here."""
         ...
 
     @property
@@ -132,6 +149,14 @@ class VirtualNodes:
             copies[nodes] = copies[sources[0]].clone()
         return copies
 
+    def decided(self, what: str) -> None:
+        """They are decided upon together."""
+
+    @property
+    def is_late(self) -> bool:
+        """They wait for one another."""
+        return False
+
     @property
     def under_way(self) -> bool:
         """All of them start together."""
@@ -144,7 +169,7 @@ class VirtualNodes:
     def join(self) -> None:
         """They are never apart."""
 
-    def agree(self, copies: Tensor, place: str) -> Tensor:
+    def agree(self, copies: Tensor, place: str, *, everybody: bool = False, new: Sequence[int] = ()) -> Tensor:
         """The majority's copy to everybody."""
         source, others = majority(copies, self.health.active)
         self.health.note("refreshed", others, place)

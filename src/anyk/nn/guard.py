@@ -1,23 +1,23 @@
 """Training that goes on whatever happens: verified checkpoints, and the way back to the last of them."""
 
 import time
-from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
 from os import PathLike
 from pathlib import Path
-from types import TracebackType
 from typing import Literal, NoReturn, TypeVar
 
-import torch
 from torch import Tensor, nn
 
 from anyk.errors import InputError, LeftOut, Uncorrectable
-from anyk.nn.checkpoint import Checkpoints, Unusable
+from anyk.nn.checkpoint import Checkpoints
+from anyk.nn.evaluating import evaluating
 from anyk.nn.guard_report import GuardReport
 from anyk.nn.interval import Interval
-from anyk.nn.inventory import Inventory, State, Stateful
+from anyk.nn.inventory import Inventory
+from anyk.nn.keeper import Keeper
 from anyk.nn.optim import CodedSGD
+from anyk.nn.state import Stateful
+from anyk.nn.step import Step
 
 Result = TypeVar("Result")
 
@@ -36,45 +36,6 @@ _MEASUREMENTS = 10
 
 #: Steps that may be executed, as a multiple of those that are to be made.
 _PATIENCE = 3
-
-
-class Step:
-    """One attempt at one training step; ``with step:`` makes an uncorrectable product in it roll back.
-
-    Attributes:
-        number: of the step, from 0; also ``int(step)``, and where an index is asked for.
-        done: it was made. False while it runs, and after a roll-back.
-    """
-
-    def __init__(self, guard: "Guard", number: int) -> None:
-        self.number, self.done, self._guard, self._before = number, False, guard, guard._returns
-
-    def __index__(self) -> int:
-        return self.number
-
-    def __repr__(self) -> str:
-        return f"Step({self.number})"
-
-    def __enter__(self) -> "Step":
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, problem: BaseException | None, trace: TracebackType | None
-    ) -> bool:
-        if isinstance(problem, Uncorrectable):
-            self._guard._roll_back(str(problem))
-            return True
-        if isinstance(problem, LeftOut):
-            self._guard._join(str(problem))
-            return True
-        if problem is None:
-            self._finish()
-        return False
-
-    def _finish(self) -> None:
-        """Made, unless it was rolled back meanwhile."""
-        if not self.done and self._guard._returns == self._before:
-            self.done, self._guard._step, self._guard._broken_off = True, self.number + 1, False
 
 
 class Guard:
@@ -132,23 +93,21 @@ class Guard:
         self._inventory = Inventory(module, optimizer, others)
         self._interval = Interval(every, self._inventory.usual)
         self._health = self._inventory.collective.health
-        self._files = Checkpoints(Path(directory), self._inventory)
-        self._kept: State | None = None
-        self._step = self._saved = 0
-        self._executed = self._rollbacks = self._returns = self._checkpoints = self._reencoded = 0
+        files = Checkpoints(Path(directory), self._inventory)
+        self._keeper = Keeper(self._inventory, files, clock)
+        self._history = self._keeper.history
+        self._executed = self._reencoded = 0
         self._drift, self._stuck, self._broken_off = 0.0, False, False
-        self._seconds = {"verify": 0.0, "save": 0.0, "rollback": 0.0}
-        self._history: deque[str] = deque(maxlen=1000)
-        if self._files.steps() and not self._inventory.collective.under_way:
+        if files.steps() and not self._inventory.collective.under_way:
             self.restore()
 
     def __repr__(self) -> str:
-        return f"Guard({type(self.module).__name__}, step {self._step}, {str(self._files.directory)!r})"
+        return f"Guard({type(self.module).__name__}, step {self.step}, {str(self._keeper.files.directory)!r})"
 
     @property
     def step(self) -> int:
         """Steps the model has behind it."""
-        return self._step
+        return self._keeper.step
 
     @property
     def interval(self) -> int:
@@ -173,43 +132,67 @@ class Guard:
         for name, count, least in (("total", total, 0), ("limit", limit, 1)):
             if count is not None and (type(count) is not int or count < least):
                 raise InputError(f"`guard.steps({name}={count!r})` needs an integer of at least {least}.")
-        missing = max(1, total - self._saved)
+        missing = max(1, total - self._keeper.saved)
         return self._steps(total, _PATIENCE * missing if limit is None else limit)
 
     def _steps(self, total: int, limit: int) -> Iterator[Step]:
+        keeper, first, began = self._keeper, self._executed, False
+        while not began or self.step < total or keeper.saved != self.step:
+            try:
+                if not began:
+                    self._begin()
+                    began = True
+                elif self.step < total:
+                    if self._executed - first >= limit:
+                        self._give_up(f"{limit} steps were executed and {self.step} of {total} are made")
+                    while came := self._inventory.collective.boundary():
+                        self._counts = keeper.let_in(came, self._counts)
+                    yield from self._attempted()
+                if keeper.saved != self.step and (self.step >= total or self.step - keeper.saved >= self.interval):
+                    self._checkpoint(must=self.step >= total)
+            except LeftOut as problem:
+                self._join(str(problem))
+
+    def _begin(self) -> None:
+        """Something to go back to, and nothing half-done."""
         if self._inventory.collective.under_way:
             self._join("it came later")
         if self._broken_off:
             self._roll_back("it was broken off")
-        if not self._files.good:
+        if not self._keeper.has_something:
             began = self._clock()
             self._inventory.verify()
-            self._save()
+            self._keeper.save(must=True)
             self._interval.save_took(self._clock() - began)
-        first = self._executed
-        while self._step < total or self._saved != self._step:
-            try:
-                if self._step < total:
-                    if self._executed - first >= limit:
-                        self._give_up(f"{limit} steps were executed and {self._step} of {total} are made")
-                    while came := self._inventory.collective.boundary():
-                        self._let_in(came)
-                    yield from self._attempted()
-                if self._saved != self._step and (self._step >= total or self._step - self._saved >= self.interval):
-                    self.checkpoint()
-            except LeftOut as problem:
-                self._join(str(problem))
 
     def _attempted(self) -> Iterator[Step]:
-        began, step, located = self._clock(), Step(self, self._step), self._health.counts["located"]
+        began, before, located = self._clock(), self._keeper.returns, self._health.counts["located"]
         self._executed += 1
         self._broken_off = True
+
+        def finish() -> bool:
+            if self._keeper.returns != before:
+                return False
+            self._keeper.step, self._broken_off = step.number + 1, False
+            return True
+
+        step = Step(self.step, finish, self._failed)
         yield step
-        step._finish()
+        step.finish()
         suspicious = step.done and self._health.counts["located"] != located
         if suspicious and _DRIFT < self._inventory.drift() < _ERROR and self._verified():
             self._reencode_if_due()
         self._interval.step_took(self._clock() - began)
+
+    def _failed(self, problem: Exception) -> None:
+        """A step was broken off by an uncorrectable product, or because the node here was left out."""
+        try:
+            if not isinstance(problem, LeftOut):
+                self._roll_back(str(problem))
+                return
+        except LeftOut as left_out:
+            problem = left_out
+        self._join(str(problem))
 
     def checkpoint(self) -> bool:
         """Verify and save now; where verification fails, roll back.
@@ -223,16 +206,19 @@ class Guard:
             Uncorrectable: verification failed and there is no checkpoint to go back to.
         """
         if self._broken_off:
-            raise InputError(f"guard.checkpoint(): step {self._step} is under way. Call it between steps.")
+            raise InputError(f"guard.checkpoint(): step {self.step} is under way. Call it between steps.")
+        return self._checkpoint(must=True)
+
+    def _checkpoint(self, *, must: bool) -> bool:
         began = self._clock()
         if not self._verified():
             return False
-        if self._saved == self._step and self._files.good:
+        if self._keeper.saved == self.step and self._keeper.is_kept(must):
             return True
         self._reencode_if_due()
-        self._save()
+        self._keeper.save(must=must)
         self._interval.save_took(self._clock() - began)
-        self._interval.measure(self._rollbacks, self._executed)
+        self._interval.measure(self._keeper.rollbacks, self._executed)
         return True
 
     def restore(self) -> int:
@@ -244,24 +230,7 @@ class Guard:
         Raises:
             InputError: no checkpoint can be used, or it is of another model; the model is as it was.
         """
-        reasons = []
-        for number in reversed(self._files.steps()):
-            try:
-                state, lost = self._files.read(number)
-                self._inventory.regenerate(state, list(lost))
-            except (Unusable, Uncorrectable) as problem:
-                reasons.append(f"step {number}: {problem}")
-                continue
-            self._files.adopt(number)
-            self._put_back(state)
-            self._kept = state
-            self._history.extend([*reasons, *(f"step {number}: node {node}: {why}" for node, why in lost.items())])
-            self._history.append(f"step {number}: restored from the files")
-            return number
-        raise InputError(
-            f"Guard: no checkpoint in {self._files.directory} can be used: {'; '.join(reasons) or 'there is none'}. "
-            "Bring back some of the files, or start anew in another directory."
-        )
+        return self._keeper.restore()
 
     # --- what leaves the training -------------------------------------------------------------------------------------
 
@@ -282,17 +251,11 @@ class Guard:
         """
         for _ in range(_MEASUREMENTS):
             self._verified()
-            modes = {part: part.training for part in self.module.modules()}
             try:
-                for part in modes:
-                    part.training = False
-                with torch.no_grad():
+                with evaluating(self.module):
                     return measure(self.module)
             except Uncorrectable as problem:
-                self._history.append(f"step {self._step}: evaluation: {problem}")
-            finally:
-                for part, mode in modes.items():
-                    part.training = mode
+                self._history.append(f"step {self.step}: evaluation: {problem}")
         self._give_up(f"the model could not be evaluated in {_MEASUREMENTS} attempts")
 
     def export(self) -> dict[str, Tensor]:
@@ -308,20 +271,22 @@ class Guard:
         """What it has done so far."""
         counts = self._health.counts
         return GuardReport(
-            useful=self._step,
+            useful=self.step,
             executed=self._executed,
-            rollbacks=self._rollbacks,
-            checkpoints=self._checkpoints,
+            rollbacks=self._keeper.rollbacks,
+            checkpoints=self._keeper.checkpoints,
+            unsaved=self._keeper.unsaved,
             injected=counts["injected"],
             located=counts["located"],
             regenerated=counts["regenerated"],
             refreshed=counts["refreshed"],
+            joined=self._keeper.joined,
             reencoded=self._reencoded,
             drift=self._drift,
             interval=self.interval,
-            verify_seconds=self._seconds["verify"],
-            save_seconds=self._seconds["save"],
-            rollback_seconds=self._seconds["rollback"],
+            verify_seconds=self._keeper.seconds["verify"],
+            save_seconds=self._keeper.seconds["save"],
+            rollback_seconds=self._keeper.seconds["rollback"],
             stuck=self._stuck,
             history=tuple(self._history),
         )
@@ -330,14 +295,12 @@ class Guard:
 
     def _verified(self) -> bool:
         """Everything stored is right now; False: because it was rolled back."""
-        with self._timed("verify"):
-            try:
-                self._inventory.verify()
-                return True
-            except Uncorrectable as problem:
-                failed = str(problem)
-        self._roll_back(f"verification: {failed}")
-        return False
+        before, self._broken_off = self._broken_off, True
+        good = self._keeper.verified()
+        self._broken_off = before
+        if not good:
+            self._rolled_back()
+        return good
 
     def _reencode_if_due(self) -> None:
         """What is stored was verified just now."""
@@ -345,67 +308,34 @@ class Guard:
         if self._drift > _DRIFT or self._inventory.updates() >= _UPDATES:
             self._inventory.reencode()
             self._reencoded += 1
-            self._history.append(f"step {self._step}: encoded again, drift {self._drift:.2g}")
-
-    def _save(self) -> None:
-        with self._timed("save"):
-            state = self._inventory.state(self._step)
-            self._files.write(state)
-            self._kept = None  # two copies at most
-            self._kept = state.copied()
-        self._saved = self._step
-        self._checkpoints += 1
+            self._history.append(f"step {self.step}: encoded again, drift {self._drift:.2g}")
 
     def _roll_back(self, why: str) -> None:
-        if not self._files.good:
-            raise Uncorrectable(f"Guard: {why} And there is no checkpoint to go back to.")
-        with self._timed("rollback"):
-            broken, self._broken_off = self._step, True
-            try:
-                if self._kept is None:
-                    raise Uncorrectable("there is no copy in memory")
-                self._put_back(self._kept)
-                self._inventory.verify()
-            except Uncorrectable:
-                self.restore()
-            self._broken_off = False
-        self._rollbacks += 1
-        self._interval.measure(self._rollbacks, self._executed)
-        self._history.append(f"step {broken}: rolled back to {self._step}: {why}")
+        self._broken_off = True
+        self._keeper.roll_back(why)
+        self._rolled_back()
+
+    def _rolled_back(self) -> None:
+        self._broken_off = False
+        self._interval.measure(self._keeper.rollbacks, self._executed)
 
     def _join(self, why: str) -> None:
-        """Become one of the others again, who are somewhere else by now."""
-        broken = self._step
-        self._inventory.collective.join()
-        self._let_in(list(self._inventory.collective.here))
-        self._history.append(f"step {broken}: joined the others at step {self._step}: {why}")
-
-    def _let_in(self, nodes: list[int]) -> None:
-        """Everybody gives what it holds to nodes that have just come, and all of them save: now they are alike."""
-        own = [self._step, self._executed, self._rollbacks, self._interval.steps]
-        counts = self._inventory.hand_over(own, nodes)
-        self._step, self._executed, self._rollbacks, self._interval.steps = counts
+        self._counts = self._keeper.join(why, self._counts)
         self._broken_off = False
-        self._returns += 1
-        self._save()
 
-    def _put_back(self, state: State) -> None:
-        self._returns += 1
-        self._inventory.put_back(state)
-        self._step = self._saved = state.step
+    @property
+    def _counts(self) -> list[int]:
+        """What is the same at all nodes; settable."""
+        return [self._executed, self._keeper.rollbacks, self._interval.steps]
+
+    @_counts.setter
+    def _counts(self, counts: list[int]) -> None:
+        self._executed, self._keeper.rollbacks, self._interval.steps = counts
 
     def _give_up(self, why: str) -> NoReturn:
         self._stuck = True
         last = f" The last: {self._history[-1]}" if self._history else ""
         raise Uncorrectable(
-            f"Guard: stuck: {why}, after {self._rollbacks} roll-backs.{last} Use more nodes, a coarser grid, or "
+            f"Guard: stuck: {why}, after {self._keeper.rollbacks} roll-backs.{last} Use more nodes, a coarser grid, or "
             "shorter intervals between checkpoints."
         )
-
-    @contextmanager
-    def _timed(self, what: str) -> Iterator[None]:
-        began = self._clock()
-        try:
-            yield
-        finally:
-            self._seconds[what] += self._clock() - began

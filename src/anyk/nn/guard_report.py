@@ -12,10 +12,12 @@ class GuardReport:
         executed: steps begun, those rolled back included.
         rollbacks: how often it went back to a checkpoint.
         checkpoints: saved.
+        unsaved: checkpoints that could not be written to the disk; the run went on with a copy in memory.
         injected: hits of the fault model.
         located: answers thrown out.
         regenerated: stored blocks rebuilt.
         refreshed: replicated numbers replaced by the majority's.
+        joined: how often the node here was left out, or replaced, and joined the others again.
         reencoded: how often everything stored was encoded again because of drift.
         drift: distance of the stored blocks from their code, as a multiple of the rounding that screening expects;
             measured the last time they were verified and saved or encoded again.
@@ -31,10 +33,12 @@ class GuardReport:
     executed: int
     rollbacks: int
     checkpoints: int
+    unsaved: int
     injected: int
     located: int
     regenerated: int
     refreshed: int
+    joined: int
     reencoded: int
     drift: float
     interval: int

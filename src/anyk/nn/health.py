@@ -1,8 +1,9 @@
 """What is known of each node: who was caught, what was mended, and who is no longer asked."""
 
 from collections import Counter, deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -74,6 +75,17 @@ class Health:
             if self.active[node] and times >= self._evict_after and self.active.sum() > needed:
                 self.active[node] = False
                 self.note("evicted", [node], place)
+
+    def told(self) -> dict[str, Any]:
+        """What decides who is asked from now on, as plain values."""
+        recent = [sorted(seen) for seen in self._recent] if self._evict_after else []
+        return {"active": self.active.tolist(), "step": self.step, "recent": recent}
+
+    def take(self, told: Mapping[str, Any]) -> None:
+        """What another node has `told`."""
+        self.active[:], self.step = told["active"], told["step"]
+        self._recent.clear()
+        self._recent.extend(map(frozenset, told["recent"]))
 
     def error_map(self, kind: str = "injected") -> NDArray[np.int64]:
         """How often something happened, node by step, shape (P, steps + 1)."""

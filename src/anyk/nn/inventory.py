@@ -1,15 +1,12 @@
 """What the nodes hold: every stored tensor of a model and its optimizer, verified, copied and put back as one thing.
 
-Three kinds: ``"coded"`` (every node has a block of its own), ``"replicated"`` (every node has a copy), ``"common"``
-(one for the process: parts of a model that are not protected, and buffers).
+Blocks are checked against their code, copies against the majority.
 """
 
 import copy
-import json
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
 from hashlib import sha256
-from typing import Any, Literal, Protocol
+from typing import Any
 
 import numpy as np
 import torch
@@ -17,55 +14,13 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from anyk.errors import InputError
-from anyk.nn.agreement import majority
 from anyk.nn.drift import drift
 from anyk.nn.export import exported
 from anyk.nn.linear import CodedLinear, CodedParameter, ReplicatedParameter
 from anyk.nn.optim import CodedSGD
 from anyk.nn.program import Program
 from anyk.nn.protect import Protected
-
-Kind = Literal["coded", "replicated", "common"]
-
-
-class Stateful(Protocol):
-    """Whatever gives its state as plain values and takes it back: a schedule, a sampler."""
-
-    def state_dict(self) -> Any:
-        """The state: None, booleans, numbers and strings, and lists, tuples and dictionaries of them."""
-        ...
-
-    def load_state_dict(self, state: Any) -> Any:
-        """Take it back."""
-        ...
-
-
-@dataclass(frozen=True, eq=False)
-class State:
-    """A training run between two steps.
-
-    Args:
-        step: updates made so far.
-        tensors: by name; coded and replicated ones of shape (L, …), for the nodes here.
-        kinds: of the same names.
-        groups: settings of the optimizer's groups, learning rate and all.
-        updates: of each coded layer since its weights were encoded.
-        random: state of torch's random number generators, by device.
-        others: what else is put back with it.
-    """
-
-    step: int
-    tensors: Mapping[str, Tensor]
-    kinds: Mapping[str, Kind]
-    groups: Sequence[Mapping[str, Any]]
-    updates: Mapping[str, int]
-    random: Mapping[str, Tensor]
-    others: Sequence[Any]
-
-    def copied(self) -> "State":
-        """The same with tensors of its own."""
-        tensors = {key: tensor.clone() for key, tensor in self.tensors.items()}
-        return State(self.step, tensors, self.kinds, self.groups, self.updates, self.random, self.others)
+from anyk.nn.state import Kind, State, Stateful
 
 
 class Inventory:
@@ -113,7 +68,7 @@ class Inventory:
         for name, buffer in self.module.named_buffers():
             if name in kept:
                 tensors[f"buffer/{name}"], kinds[f"buffer/{name}"] = buffer, "common"
-        groups = [{key: value for key, value in group.items() if key != "params"} for group in self._groups]
+        groups = [{key: value for key, value in group.items() if key != "params"} for group in self.groups]
         updates = {name: layer.program.updates for name, layer in self.layers.items()}
         others = [copy.deepcopy(other.state_dict()) for other in self.others]
         return State(step, tensors, kinds, groups, updates, self._random(), others)
@@ -131,9 +86,9 @@ class Inventory:
                 else:
                     (params if where == "parameter" else buffers)[name].copy_(tensor)
         for name, param in params.items():
-            self._put_velocity(param, velocities.get(name))
-        self._watch_velocities()
-        for group, settings in zip(self._groups, state.groups, strict=True):
+            self.put_velocity(param, velocities.get(name))
+        self.watch_velocities()
+        for group, settings in zip(self.groups, state.groups, strict=True):
             group.update(settings)
         for name, updates in state.updates.items():
             self.layers[name].program.updates = updates
@@ -153,12 +108,14 @@ class Inventory:
             layer.factors.clear()
         self.collective.health.caught.clear()
 
-    def _watch_velocities(self) -> None:
+    def watch_velocities(self) -> None:
+        """Velocities of coded weights are stored with them."""
         for layer in self.layers.values():
             velocity = self.optimizer.state.get(layer.coded, {}).get("momentum_buffer")
             layer.momentum = [] if velocity is None else [velocity]
 
-    def _put_velocity(self, param: nn.Parameter, saved: Tensor | None) -> None:
+    def put_velocity(self, param: nn.Parameter, saved: Tensor | None) -> None:
+        """Of one parameter; None: it has none."""
         own = self.optimizer.state.get(param, {})
         if saved is None:
             own.pop("momentum_buffer", None)
@@ -168,7 +125,8 @@ class Inventory:
             self.optimizer.state[param]["momentum_buffer"] = saved.to(param, copy=True)
 
     @property
-    def _groups(self) -> list[dict[str, Any]]:
+    def groups(self) -> list[dict[str, Any]]:
+        """Of the optimizer."""
         return self.optimizer.param_groups
 
     def _random(self) -> dict[str, Tensor]:
@@ -187,12 +145,12 @@ class Inventory:
         """
         wrong: set[int] = set()
         for layer in self.layers.values():
-            wrong.update(layer.program.mend(layer.state))
+            wrong.update(layer.program.mend(layer.state, everybody=True))
         now = self.state(0)
         with torch.no_grad():
             for key, tensor in now.tensors.items():
                 if now.kinds[key] == "replicated":
-                    tensor.copy_(self.collective.agree(tensor, "replicated"))
+                    tensor.copy_(self.collective.agree(tensor, "replicated", everybody=True))
         return sorted(wrong)
 
     def regenerate(self, state: State, lost: Sequence[int]) -> None:
@@ -208,85 +166,25 @@ class Inventory:
         if lost:
             self._fill(state, list(lost), [node for node in range(self.collective.nodes) if node not in lost])
 
-    @property
-    def _programs(self) -> dict[str, Program]:
-        return {f"{name}.coded" if name else "coded": layer.program for name, layer in self.layers.items()}
-
-    def hand_over(self, counts: Sequence[int], nodes: Sequence[int]) -> list[int]:
-        """Give all that is stored to nodes that have just come and hold nothing: everybody calls it at once.
-
-        Args:
-            counts: where the node here is; of those that come it does not matter.
-            nodes: who comes.
-
-        Returns:
-            The counts of the others.
-
-        Raises:
-            Uncorrectable: the others' blocks do not determine those of the new ones.
-        """
-        self.forget()
-        now = self.state(0)
-        told: dict[str, Any] = {
-            "counts": list(counts),
-            "velocities": sorted(name for name in now.tensors if name.startswith("momentum/")),
-            "groups": [dict(group) for group in now.groups],
-            "updates": dict(now.updates),
-            "random": {device: random.numpy().tobytes().hex() for device, random in now.random.items()},
-            "active": self.collective.health.active.tolist(),
-            "steps": self.collective.health.step,
-        }
-        text, others = self._told(json.dumps(told), nodes)
-        told = json.loads(text)
-        self.collective.health.active[:] = told["active"]
-        self.collective.health.step = told["steps"]
-        if set(nodes) & set(self.collective.here):
-            self._prepare(told)
-        self._fill(self.state(0), list(nodes), others)
-        return list(told["counts"])
+    def program_of(self, key: str) -> Program:
+        """Of a coded tensor's matrix."""
+        return self.layers[key.split("/", 1)[1].removesuffix("coded").rstrip(".")].program
 
     def _fill(self, state: State, nodes: list[int], others: list[int]) -> None:
         """Blocks from the others' blocks, copies from one of the others."""
         for key, tensor in state.tensors.items():
             if state.kinds[key] == "coded":
-                self._programs[key.split("/", 1)[1]].rebuild(tensor, nodes, others)
+                self.program_of(key).rebuild(tensor, nodes, others)
             elif state.kinds[key] == "replicated":
                 tensor.copy_(self.collective.refresh(tensor, nodes, others))
             else:
-                copies = tensor.expand(len(self.collective.here), *tensor.shape)
-                tensor.copy_(self.collective.refresh(copies, nodes, others)[0])
+                self.copy_common(tensor, nodes, others)
         self.collective.health.note("regenerated", nodes, "all that is stored")
 
-    def _told(self, text: str, nodes: Sequence[int]) -> tuple[str, list[int]]:
-        """What most of the others say, and who they are."""
-        plain = np.frombuffer(text.encode(), np.uint8).copy()
-        here = len(self.collective.here)
-        sizes, came = self.meet(torch.full((here, 1), float(len(plain)), dtype=torch.float64))
-        others = [node for node in np.flatnonzero(came).tolist() if node not in nodes]
-        size = int(np.median(sizes[others].numpy()))
-        padded = np.zeros(size, np.uint8)
-        padded[: min(size, len(plain))] = plain[:size]
-        everybodys, came = self.meet(torch.from_numpy(padded).repeat(here, 1))
-        asked = came.copy()
-        asked[list(nodes)] = False
-        text = everybodys[majority(everybodys, asked)[0]].numpy().tobytes().decode()
-        return text, np.flatnonzero(asked).tolist()
-
-    def _prepare(self, told: Mapping[str, Any]) -> None:
-        """Settings as the others have them, and room for what they hold."""
-        params = dict(self.module.named_parameters())
-        for name, param in params.items():
-            wanted = f"momentum/{name}" in told["velocities"]
-            self._put_velocity(param, torch.zeros_like(param) if wanted else None)
-        self._watch_velocities()
-        for group, settings in zip(self._groups, told["groups"], strict=True):
-            group.update(settings)
-        for name, updates in told["updates"].items():
-            self.layers[name].program.updates = updates
-        for device, random in told["random"].items():
-            state = torch.frombuffer(bytearray.fromhex(random), dtype=torch.uint8)
-            if device == "cpu":
-                torch.set_rng_state(state)
+    def copy_common(self, tensor: Tensor, nodes: list[int], others: list[int]) -> None:
+        """What the process has one of, from one of the others."""
+        copies = tensor.expand(len(self.collective.here), *tensor.shape)
+        tensor.copy_(self.collective.refresh(copies, nodes, others)[0])
 
     def drift(self) -> float:
         """The largest `anyk.nn.drift.drift` of the weights; what velocities carry with them fades."""
@@ -313,7 +211,7 @@ class Inventory:
     def meet(self, pieces: Tensor) -> tuple[Tensor, NDArray[np.bool_]]:
         """Everybody's piece, shape (P, …), on the CPU, and which of them came, shape (P,)."""
         device = next(iter(self.layers.values())).coded.device
-        everybodys, came = self.collective.gather(pieces.to(device), int(self.collective.health.active.sum()))
+        everybodys, came = self.collective.gather(pieces.to(device), self.collective.nodes)
         return everybodys.cpu(), came
 
     def _coded(self) -> Iterator[tuple[Program, Tensor]]:
@@ -336,7 +234,7 @@ class Inventory:
                 kind = now.kinds[key]
                 shape = tuple(tensor.shape if kind == "common" else tensor.shape[1:])
                 told[key] = f"{kind} {str(tensor.dtype).removeprefix('torch.')} {shape}"
-        for place, group in enumerate(self._groups):
+        for place, group in enumerate(self.groups):
             told[f"group {place} of the optimizer"] = " ".join(self._names[id(param)] for param in group["params"])
         return told | {"others": " ".join(type(other).__name__ for other in self.others)}
 

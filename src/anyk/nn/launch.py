@@ -5,13 +5,15 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from anyk.errors import ClusterError, InputError
-from anyk.nn.board import ABSENT, ACTIVE, BEHIND, DEAD, Board, Layout, Sequencer
-from anyk.nn.process_group import SEAT
+from anyk.nn.board import Layout
+from anyk.nn.meeting import SEAT
+from anyk.nn.tables import BoardTable, StoreTable, Table
 
 #: Seconds between two looks at the board, and between two looks at the processes.
 _LOOK, _REAP = 1e-4, 5e-3
@@ -33,7 +35,7 @@ class Launched:
     Args:
         finished: ranks that came to their end.
         lost: ranks whose processes died, once for each time.
-        left_out: ranks that were too slow when the run ended.
+        left_out: ranks of which the others had stopped to wait when the run ended.
         seconds: from the first start to the last end.
     """
 
@@ -47,12 +49,14 @@ def launch(
     command: Sequence[str],
     nodes: int,
     *,
+    here: Sequence[int] | None = None,
+    meet: str | None = None,
     restarts: int = 3,
     environment: Mapping[str, str] | None = None,
     on_start: Callable[[int, int], None] | None = None,
     layout: Layout | None = None,
 ) -> Launched:
-    """Run a program as P ranks that meet at a board (see `anyk.nn.ProcessGroup`).
+    """Run a program as P ranks that meet as `anyk.nn.ProcessGroup` finds them.
 
     A rank that dies is replaced; the others go on meanwhile and regenerate its blocks. A rank that is stopped or very
     slow is left out. The run ends when the ranks end.
@@ -60,21 +64,37 @@ def launch(
     Args:
         command: the program and its arguments, the same for every rank.
         nodes: P.
+        here: ranks of this host; default: all of them.
+        meet: ``"host:port"`` of a store over TCP; the launcher of rank 0 serves it. Default: a board in memory of this
+            host.
         restarts: how often a rank is replaced.
         environment: of the ranks; default: this process's, with one thread for each rank.
         on_start: called with a rank and its process number whenever one starts.
         layout: sizes of the board.
 
     Returns:
-        Who finished and who was lost.
+        Who finished and who was lost, of the ranks of this host.
 
     Raises:
-        InputError: fewer than one node.
-        ClusterError: no rank finished.
+        InputError: fewer than one node, ranks that are not there, several hosts without a place to meet.
+        ClusterError: no rank finished, or the place to meet is out of reach.
     """
     if type(nodes) is not int or nodes < 1:
         raise InputError(f"`launch(nodes={nodes!r})` needs an integer of at least 1.")
-    return _Launch(command, nodes, restarts, environment, on_start or (lambda rank, pid: None), layout).run()
+    own = list(range(nodes)) if here is None else list(here)
+    if not own or not set(own) <= set(range(nodes)):
+        raise InputError(f"`launch(here={here!r})` needs some of the ranks 0 … {nodes - 1}.")
+    table: Table
+    if meet is not None:
+        host, _, port = meet.rpartition(":")
+        if not host or not port.isdecimal():
+            raise InputError(f"`launch(meet={meet!r})` needs a host and a port, as in '10.0.0.1:29500'.")
+        table = StoreTable(host, int(port), nodes, serve=0 in own)
+    elif len(own) < nodes:
+        raise InputError("`launch(here=…)`: ranks of several hosts cannot share memory. Give `meet='host:port'`.")
+    else:
+        table = BoardTable(layout or Layout(nodes))
+    return _Launch(command, nodes, own, table, restarts, environment, on_start or (lambda rank, pid: None)).run()
 
 
 class _Launch:
@@ -82,58 +102,49 @@ class _Launch:
         self,
         command: Sequence[str],
         nodes: int,
+        here: Sequence[int],
+        table: Table,
         restarts: int,
         environment: Mapping[str, str] | None,
         on_start: Callable[[int, int], None],
-        layout: Layout | None,
     ) -> None:
         self._command, self._restarts, self._on_start = list(command), restarts, on_start
+        self._nodes, self._here, self._table = nodes, here, table
         self._environment = dict(os.environ if environment is None else environment)
         self._environment.setdefault("OMP_NUM_THREADS", "1")
-        self._board = Board.create(layout or Layout(nodes))
-        self._sequencer = Sequencer(self._board)
-        self._board.status[:] = ACTIVE
         self._began = time.monotonic()
         self._ranks: dict[int, _Rank] = {}
         self._finished: list[int] = []
         self._lost: list[int] = []
+        self._left_out: tuple[int, ...] = ()
 
     def run(self) -> Launched:
         """Until all ranks have ended."""
-        before = signal.signal(signal.SIGTERM, _interrupt)
+        before = signal.signal(signal.SIGTERM, _interrupt) if _is_main_thread() else None
         try:
-            for rank in range(self._board.layout.ranks):
+            for rank in self._here:
                 self._start(rank, 0)
             self._watch()
+            self._left_out = tuple(sorted(self._ranks))
         finally:
-            signal.signal(signal.SIGTERM, before)
+            if before is not None:
+                signal.signal(signal.SIGTERM, before)
             self._stop()
-            os.close(self._board.descriptor)
         if not self._finished:
             raise ClusterError(
                 f"launch: no rank came to its end; ranks {sorted(set(self._lost))} died. What they wrote says why."
             )
-        return Launched(
-            tuple(sorted(self._finished)),
-            tuple(self._lost),
-            tuple((self._board.status == BEHIND).nonzero()[0].tolist()),
-            time.monotonic() - self._began,
-        )
+        seconds = time.monotonic() - self._began
+        return Launched(tuple(sorted(self._finished)), tuple(self._lost), self._left_out, seconds)
 
     def _start(self, rank: int, starts: int) -> None:
-        layout = self._board.layout
-        seat = {
-            "descriptor": self._board.descriptor,
-            "ranks": layout.ranks,
-            "slots": layout.slots,
-            "capacity": layout.capacity,
-            "rank": rank,
-            "under_way": starts > 0,
-        }
+        seat = json.dumps(self._table.seat(rank, starts > 0))
         process = subprocess.Popen(
             self._command,
-            env={**self._environment, SEAT: json.dumps(seat), "RANK": str(rank), "WORLD_SIZE": str(layout.ranks)},
-            pass_fds=[self._board.descriptor],
+            env={**self._environment, SEAT: seat, "RANK": str(rank), "WORLD_SIZE": str(self._nodes)},
+            pass_fds=self._table.descriptors,
+            stdin=subprocess.DEVNULL,
+            start_new_session=True,  # Ctrl-C is for the launcher, which ends them
         )
         self._ranks[rank] = _Rank(process, starts + 1)
         self._on_start(rank, process.pid)
@@ -142,13 +153,13 @@ class _Launch:
         reaped, last = 0.0, None
         while self._ranks:
             now = time.monotonic()
-            busy = self._sequencer.poll(now)
+            busy = self._table.poll(now)
             if now - reaped > _REAP:
                 reaped = now
                 self._reap()
                 last = now if self._finished and last is None else last
                 stuck = last is not None and now - last > _LAST
-                if stuck or (self._finished and all(self._board.status[rank] == BEHIND for rank in self._ranks)):
+                if stuck or (self._finished and not any(self._table.counts(rank) for rank in self._ranks)):
                     return
             if not busy:
                 time.sleep(_LOOK)
@@ -159,21 +170,24 @@ class _Launch:
             if code is None:
                 continue
             del self._ranks[rank]
+            self._table.ended(rank, well=code == 0)
             if code == 0:
-                self._board.status[rank] = ABSENT
                 self._finished.append(rank)
                 continue
-            self._board.status[rank] = DEAD
             self._lost.append(rank)
             if known.starts <= self._restarts and not self._finished:
                 self._start(rank, known.starts)
 
     def _stop(self) -> None:
-        self._board.end()
         for known in self._ranks.values():
             known.process.kill()
         for known in self._ranks.values():
             known.process.wait()
+        self._table.close()
+
+
+def _is_main_thread() -> bool:
+    return threading.current_thread() is threading.main_thread()
 
 
 def _interrupt(number: int, frame: object) -> None:

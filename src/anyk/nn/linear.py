@@ -185,7 +185,7 @@ class CodedLinear(nn.Module):
         Raises:
             Uncorrectable: more wrong blocks than can be located.
         """
-        self.program.mend(self.state)
+        self.program.mend(self.state, everybody=True)
         return self.program.decoded_matrix(self.coded)[: self.out_features, : self.in_features].clone()
 
 

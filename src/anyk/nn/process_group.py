@@ -1,48 +1,50 @@
 """Real ranks: the node program with one node in each process."""
 
-import json
-import os
+from collections.abc import Sequence
 from hashlib import blake2b
 from typing import Any
 
 import numpy as np
 import torch
-import torch.distributed as dist
 from numpy.random import Generator
 from numpy.typing import NDArray
 from torch import Tensor
 
-from anyk.errors import ClusterError, InputError, Uncorrectable
+from anyk.errors import InputError, LeftOut, Uncorrectable
 from anyk.nn.agreement import bits, majority, middle
-from anyk.nn.board import BOUNDARY, ENOUGH, EVERYBODY, Board, Layout, Seat
 from anyk.nn.health import Health
+from anyk.nn.meeting import found
 from anyk.nn.soft_errors import SoftErrors
-
-#: Where the launcher says how ranks meet: descriptor, sizes, rank, whether the run is under way already.
-SEAT = "ANYK_SEAT"
+from anyk.nn.transport import BOUNDARY, ENOUGH, EVERYBODY
 
 
 class ProcessGroup:
     """One node in this process, the others in theirs.
 
-    Started by `anyk.nn.launch`, ranks meet at a board in shared memory: a product goes on when enough of them have
-    answered, whoever is slow, stopped or dead. Started by ``torchrun``, they meet in torch's own collectives (gloo,
-    NCCL), which wait for everybody.
+    Started by `anyk.nn.launch`, ranks meet at a board in shared memory; started by ``torchrun``, in the store that
+    torchrun keeps. In both, a product goes on when enough of them have answered, whoever is slow, stopped or dead.
+    Where torch.distributed is initialized already, or a communicator of mpi4py is given, they meet in collectives,
+    which wait for everybody.
+
+    With every piece go 64 bits that stand for all decisions the rank has made so far. Whoever has decided otherwise
+    than most no longer counts; it is told, and joins the others again.
 
     Args:
-        group: of torch.distributed; default: the board where there is one, else the default group.
+        group: of torch.distributed, a communicator of mpi4py, or a `anyk.nn.transport.Transport`; default: the board or
+            store of whoever started this process, else torch's default group.
         errors: what hits the node here.
         attempts: see `VirtualNodes`.
         evict_after: see `VirtualNodes`.
         seed: of the random probes; the same at every rank.
 
     Raises:
-        ClusterError: there is neither a board nor an initialized process group.
+        ClusterError: there are no other ranks.
+        InputError: attempts that are not an integer of at least 1.
     """
 
     def __init__(
         self,
-        group: Any = None,  # torch.distributed names no public type for it
+        group: Any = None,  # torch.distributed and mpi4py name no public type for it
         *,
         errors: SoftErrors | None = None,
         attempts: int = 2,
@@ -51,24 +53,12 @@ class ProcessGroup:
     ) -> None:
         if type(attempts) is not int or attempts < 1:
             raise InputError(f"`ProcessGroup(attempts={attempts!r})` needs an integer of at least 1.")
-        self._seat: Seat | None = None
-        self._group, self._under_way = group, False
-        if group is None and SEAT in os.environ:
-            given = json.loads(os.environ[SEAT])
-            board = Board(given["descriptor"], Layout(given["ranks"], given["slots"], given["capacity"]))
-            self._seat, self._under_way = Seat(board, given["rank"]), given["under_way"]
-            self.nodes, self.rank = given["ranks"], given["rank"]
-        elif dist.is_available() and dist.is_initialized():
-            self.nodes, self.rank = dist.get_world_size(group), dist.get_rank(group)
-        else:
-            raise ClusterError(
-                "ProcessGroup() found no other ranks. Start the program with `anyk.nn.launch`, or with torchrun and "
-                "torch.distributed.init_process_group first."
-            )
+        self._transport = found(group)
+        self.nodes, self.rank = self._transport.nodes, self._transport.rank
         self.here = range(self.rank, self.rank + 1)
         self.errors, self.attempts, self.seed = errors, attempts, seed
         self.health = Health(self.nodes, evict_after)
-        self._draws, self._quorum = 0, self.nodes // 2 + 1
+        self._quorum, self._decisions = self.nodes // 2 + 1, b""
 
     def __repr__(self) -> str:
         return f"ProcessGroup(rank {self.rank} of {self.nodes})"
@@ -76,46 +66,50 @@ class ProcessGroup:
     @property
     def under_way(self) -> bool:
         """This rank replaces one of a run that others go on with: it has to join."""
-        return self._under_way
+        return self._transport.under_way
+
+    @property
+    def is_late(self) -> bool:
+        """The others have gone on without the next piece of the node here."""
+        return self._transport.is_late
 
     # --- the port -----------------------------------------------------------------------------------------------------
 
     def gather(self, pieces: Tensor, needed: int) -> tuple[Tensor, NDArray[np.bool_]]:
         """Everybody's piece, or enough of them."""
         if needed >= self.nodes:
-            return self._gathered(pieces.detach())
-        self._quorum = max(self._quorum, needed)
-        return self._gathered(pieces.detach(), needed, ENOUGH)
+            return self._gathered(pieces.detach(), EVERYBODY)
+        return self._gathered(pieces.detach(), ENOUGH, needed)
 
     def random(self) -> Generator:
         """From the seed and the number of the round, which all ranks share."""
-        if self._seat is not None:
-            return np.random.default_rng([self.seed, self._seat.round])
-        self._draws += 1
-        return np.random.default_rng([self.seed, self._draws])
+        return np.random.default_rng([self.seed, self._transport.round])
 
     def refresh(self, copies: Tensor, nodes: list[int], sources: list[int]) -> Tensor:
         """Everybody shows its copy; whoever needs it takes the first source's that is there."""
         if not nodes:
             return copies
-        shown, came = self._gathered(copies.detach().contiguous())
-        there = [node for node in sources if came[node]]
-        if not there:
-            raise Uncorrectable(f"ranks {sources}, one of whose copies is needed, are gone.")
-        return shown[there[0]][None].clone() if self.rank in nodes else copies
+        for kind in (ENOUGH, EVERYBODY):
+            shown, came = self._gathered(copies.detach().contiguous(), kind)
+            there = [node for node in sources if came[node]]
+            if there:
+                return shown[there[0]][None].clone() if self.rank in nodes else copies
+        raise Uncorrectable(f"ranks {sources}, one of whose copies is needed, are gone.")
 
-    def agree(self, copies: Tensor, place: str) -> Tensor:
+    def agree(self, copies: Tensor, place: str, *, everybody: bool = False, new: Sequence[int] = ()) -> Tensor:
         """The majority's copy to everybody; digests are compared, and copies travel only where they differ."""
-        digests, came = self._gathered(_digest(copies))
+        digests, came = self._gathered(_digest(copies), EVERYBODY if everybody or new else ENOUGH)
         asked = came & self.health.active
+        asked[list(new)] = False
         source, others = majority(digests, asked)
-        if 2 * len(others) >= self.nodes:  # rounded differently here and there: whoever is nearest to all of them
-            shown, came = self._gathered(copies.detach().contiguous())
-            source = middle(shown, came & asked)
+        if 2 * (asked.sum() - asked[others].sum()) <= asked.sum():
+            # rounded differently here and there: whoever is nearest to all of them
+            shown, there = self._gathered(copies.detach().contiguous(), EVERYBODY)
+            source = middle(shown, there & asked)
             others = [node for node in range(self.nodes) if node != source]
         others = [node for node in others if came[node]]
-        self.health.note("refreshed", others, place)
-        held = [node for node in range(self.nodes) if node not in others]
+        self.health.note("refreshed", set(others) - set(new), place)
+        held = [node for node in np.flatnonzero(asked).tolist() if node not in others]
         return self.refresh(copies, others, [source, *held])
 
     def reveal(self, copies: Tensor) -> int:
@@ -130,6 +124,10 @@ class ProcessGroup:
         self.health.note("injected", hit, f"{place} {step}")
         return copies
 
+    def decided(self, what: str) -> None:
+        """Remember a decision; what follows counts only with those that have decided alike."""
+        self._decisions = blake2b(self._decisions + what.encode(), digest_size=8).digest()
+
     # --- ranks that come and go ---------------------------------------------------------------------------------------
 
     def boundary(self) -> list[int]:
@@ -138,39 +136,31 @@ class ProcessGroup:
         Returns:
             Ranks that have just joined: everybody must now show what it holds.
         """
-        if self._seat is None:
-            return []
-        self._gathered(torch.zeros(1, 1), 1, BOUNDARY)
-        return list(self._seat.admitted)
+        self._gathered(torch.zeros(1, 1), BOUNDARY, 1)
+        admitted = list(self._transport.admitted)
+        if admitted:
+            self._begin_anew()
+        return admitted
 
     def join(self) -> None:
         """Wait until the others admit this rank, between two of their steps."""
-        if self._seat is None:
-            raise ClusterError(
-                "ProcessGroup.join(): torch's collectives cannot take in a rank. Start with anyk.nn.launch."
-            )
-        self._seat.join()
-        self._under_way = False
+        self._transport.join()
+        self._begin_anew()
+
+    def _begin_anew(self) -> None:
+        """What was decided before is forgotten: who has just come cannot know of it."""
+        self._decisions = self._transport.round.to_bytes(8, "big")
 
     # --- transport ----------------------------------------------------------------------------------------------------
 
-    def _gathered(
-        self, pieces: Tensor, needed: int | None = None, kind: int = EVERYBODY
-    ) -> tuple[Tensor, NDArray[np.bool_]]:
-        needed = self._quorum if needed is None else needed
-        if self._seat is None:
-            gathered = torch.empty(self.nodes, *pieces.shape[1:], dtype=pieces.dtype, device=pieces.device)
-            dist.all_gather_into_tensor(gathered, pieces.contiguous(), group=self._group)
-            return gathered, np.ones(self.nodes, dtype=bool)
-        # torch's memory is aligned alike in all ranks, and so is the rounding of what they compute from it
-        gathered = torch.zeros(self.nodes, *pieces.shape[1:], dtype=pieces.dtype)
-        plain = bits(pieces).cpu().numpy().reshape(-1).view(np.uint8)
-        into = bits(gathered).numpy().reshape(self.nodes, -1).view(np.uint8)
-        came, chunk = np.ones(self.nodes, dtype=bool), self._seat.board.layout.capacity
-        for start in range(0, max(1, plain.size), chunk):
-            part = slice(start, start + chunk)
-            came &= self._seat.exchange(plain[part], into[:, part], needed, kind)
-        return gathered.to(pieces.device), came
+    def _gathered(self, pieces: Tensor, kind: int, needed: int | None = None) -> tuple[Tensor, NDArray[np.bool_]]:
+        mark = int.from_bytes(self._decisions, "big", signed=True)
+        gathered, came = self._transport.gather(pieces, self._quorum if needed is None else needed, kind, mark)
+        marks = self._transport.marks
+        usual = max(marks[came].tolist(), key=marks[came].tolist().count)
+        if mark != usual:
+            raise LeftOut(f"rank {self.rank} has decided otherwise than most.")
+        return gathered, came & (marks == usual)
 
 
 def _digest(copies: Tensor) -> Tensor:

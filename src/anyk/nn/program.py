@@ -3,43 +3,30 @@
 Legend: P = nodes, L = nodes in this process, B = rows of a batch, N = features, h x w = a stored block, T = tasks.
 
 A product goes: encode the own copy of the input, multiply the own block, gather everybody's small answers, find the
-wrong ones by random fingerprints (`anyk.screening`), decode from the rest. All nodes see the same answers and draw the
+wrong ones by random fingerprints (`anyk.nn.verdict`), decode from the rest. All nodes see the same answers and draw the
 same fingerprints, so they come to the same verdict without a vote. Whoever is caught gets a fresh copy of the input,
-and the stored blocks are checked and the wrong ones rebuilt: they are a codeword themselves.
+and the stored blocks are checked and the wrong ones rebuilt (`anyk.nn.stored`).
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Literal
 
 import numpy as np
 import torch
-from numpy.random import Generator
 from numpy.typing import NDArray
 from torch import Tensor
-from torch.nn import functional
 
-from anyk.code import Code
 from anyk.decoding import prepare
 from anyk.errors import Uncorrectable
-from anyk.nn.clean import checks_of
 from anyk.nn.codes import Stage, TrainingCode
 from anyk.nn.collective import Collective
-from anyk.screening import Model, columns_for, draw_columns, locate
-from anyk.weights import product_error
+from anyk.nn.precision import combined_in, exact
+from anyk.nn.stored import StoredMatrix
+from anyk.nn.verdict import Verdict, screened
+from anyk.screening import Model
 
 Phase = Literal["forward", "backward"]
-
-#: Updates after which the rounding they leave in the stored blocks is as large as that of one product.
-_DRIFT = 100
-
-#: In coarse precision, decoding may lose this factor to rounding.
-_LOSS = 10
-
-#: Check answers by at least so many columns, and so many numbers as long as that takes no more than so many columns: a
-#: single number agrees by chance too often, in coarse precision also a few.
-_LEAST_COLUMNS, _LEAST_WORDS, _MOST_COLUMNS = 2, 16, 8
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,7 +44,7 @@ class Multiplied:
     encoded: Tensor
 
 
-class Program:
+class Program(StoredMatrix):
     """What the nodes do for one weight matrix.
 
     Args:
@@ -68,16 +55,8 @@ class Program:
     """
 
     def __init__(self, code: TrainingCode, collective: Collective, model: Model, name: str) -> None:
-        self.code, self.collective, self.model, self.name = code, collective, model, name
-        self.updates = 0
-        #: Norm of the latest gradient at each node here as long as nothing in it cancels, shape (L,).
-        self.changes: Tensor | None = None
+        super().__init__(code, collective, model, name)
         self._known: dict[object, Tensor] = {}
-
-    @cached_property
-    def storage(self) -> Code:
-        """The code of the stored blocks."""
-        return self.code.storage
 
     # --- one product --------------------------------------------------------------------------------------------------
 
@@ -106,10 +85,15 @@ class Program:
         for left in reversed(range(collective.attempts)):
             collective.strike("stored", blocks, place)
             encoded = self.encoded(phase, copies, stage.inputs)
-            factor = blocks.transpose(1, 2) if phase == "forward" else blocks
-            answers = torch.matmul(encoded.to(products or encoded.dtype), factor.to(products or factor.dtype))
-            answers, came = collective.gather(collective.strike("product", answers, place), self.needed)
+            late = collective.is_late  # the answer would not count: catch up
+            own = self._answers(phase, encoded, blocks, products, skip=late)
+            answers, came = collective.gather(own, self.needed)
             verdict = self._screened(stage, answers, came)
+            if not verdict.found and not came.all():  # those that were late may decide it
+                own = self._answers(phase, encoded, blocks, products) if late else own
+                answers, came = collective.gather(own, self.code.nodes)
+                verdict = self._screened(stage, answers, came)
+            collective.decided(f"{place}: {verdict.found} {verdict.tasks} {verdict.nodes}")
             if verdict.found:
                 break
             collective.health.counts["repeated"] += 1
@@ -124,6 +108,16 @@ class Program:
             self.mend(state)
         decoded = self._decoded(stage, verdict.answers, verdict.tasks).to(copies.dtype)
         return Multiplied(collective.strike("decode", decoded, place), copies, encoded)
+
+    def _answers(
+        self, phase: Phase, encoded: Tensor, blocks: Tensor, products: torch.dtype | None, *, skip: bool = False
+    ) -> Tensor:
+        """What the nodes here answer, shape (L, B, N_out / blocks); zeros where that is skipped."""
+        factor = blocks.transpose(1, 2) if phase == "forward" else blocks
+        encoded, factor = encoded.to(products or encoded.dtype), factor.to(products or factor.dtype)
+        if skip:
+            return encoded.new_zeros(*encoded.shape[:2], factor.shape[2])
+        return self.collective.strike("product", torch.matmul(encoded, factor), f"{self.name} {phase}")
 
     def encoded(self, phase: Phase, copies: Tensor, table: NDArray[np.float64]) -> Tensor:
         """Each node's mixture of the blocks of its own copy, with what errors make of it, shape (L, B, N / blocks)."""
@@ -151,7 +145,7 @@ class Program:
         encoded[places] = again[places]
         return encoded
 
-    def _trusted(self, stage: Stage, verdict: "_Verdict") -> list[int]:
+    def _trusted(self, stage: Stage, verdict: Verdict) -> list[int]:
         """Nodes whose answers were right and say something of their inputs."""
         asked = (stage.inputs != 0).any(axis=0)
         return [node for task in verdict.tasks for node in stage.members[task] if asked[node]]
@@ -161,144 +155,22 @@ class Program:
         """Nodes that must answer for a screened product."""
         return max(stage.code.recovery_threshold + 2 for stage in (self.code.forward, self.code.backward))
 
-    # --- who is wrong -------------------------------------------------------------------------------------------------
-
-    def _screened(self, stage: Stage, answers: Tensor, came: NDArray[np.bool_]) -> "_Verdict":
+    def _screened(self, stage: Stage, answers: Tensor, came: NDArray[np.bool_]) -> Verdict:
         """Find the wrong answers of one product, shape (P, B, w)."""
-        usable = came & self.collective.health.active
-        tasks = list(range(len(stage.members)))
-        if not usable.all():
-            tasks = [task for task in tasks if usable[list(stage.members[task])].all()]
-        if stage.sums:
-            answers = torch.stack([answers[list(nodes)].sum(dim=0) for nodes in stage.members])
-        needed = stage.code.recovery_threshold
-        if len(tasks) == needed == stage.code.workers:
-            return _Verdict(answers, tasks, [], True, "this code has nothing to check by")
-        if len(tasks) <= needed:
-            reason = f"{len(tasks)} answers came; {needed} decode, and only more of them can be checked"
-            return _Verdict(answers, tasks, [], False, reason)
-        wrong, found, reason = self._located(stage.code, answers, tasks)
-        good = [task for task in tasks if task not in wrong]
-        nodes = sorted({node for task in wrong for node in stage.members[task]})
-        if found and not _decodes(stage.code, good, answers):
-            found, reason = False, f"the {len(good)} right answers do not decode in {_dtype(answers)}"
-        return _Verdict(answers, good, nodes, found, reason)
-
-    def _located(self, code: Code, answers: Tensor, tasks: list[int]) -> tuple[tuple[int, ...], bool, str]:
-        """Fingerprints of the tasks' answers, shape (T, B, w), and what they say."""
-        rng, noise = self.collective.random(), self.noise(answers.dtype)
-        least = min(_MOST_COLUMNS, max(_LEAST_COLUMNS, -(-_LEAST_WORDS // answers.shape[1])))
-        answers = answers if len(tasks) == len(answers) else answers[tasks]
-        known = _fingerprints(answers, least, rng).cpu().numpy()
-        if checks_of(code, tuple(tasks), _dtype(answers)).agree(known, noise):
-            return (), True, ""
-        count = columns_for(len(tasks) - code.recovery_threshold - 1)
-        if count > least:
-            known = _fingerprints(answers, count, rng).cpu().numpy()
-        found = locate(code, dict(zip(tasks, known, strict=True)), self.model, rng, noise=noise)
-        return found.wrong, found.found, found.reason
-
-    def noise(self, dtype: torch.dtype) -> float:
-        """Rounding of one answer, with what the updates so far have left in the stored blocks."""
-        return product_error(_name(dtype)) * float(np.sqrt(1 + self.updates / _DRIFT))
+        usable, noise = came & self.collective.health.active, self.noise(answers.dtype)
+        return screened(stage, answers, usable, self.model, noise, self.collective.random())
 
     # --- decoding -----------------------------------------------------------------------------------------------------
 
     def _decoded(self, stage: Stage, answers: Tensor, tasks: list[int]) -> Tensor:
         """The product as every node here decodes it, shape (L, B, blocks * w)."""
-        weights = prepare(stage.code, tasks, _dtype(answers)).matrix
-        used = _exact(answers if len(tasks) == len(answers) else answers[tasks])
+        weights = prepare(stage.code, tasks, combined_in(answers)).matrix
+        used = exact(answers if len(tasks) == len(answers) else answers[tasks])
         factors = self._tensor(("decode", id(stage), tuple(tasks)), weights, used)
         blocks, (_, batch, width) = len(weights), used.shape
         mixed = (factors @ used.reshape(len(tasks), -1)).reshape(blocks, batch, width)
         product = mixed.transpose(0, 1).reshape(batch, blocks * width)
         return product.expand(len(self.collective.here), *product.shape)
-
-    # --- stored blocks ------------------------------------------------------------------------------------------------
-
-    def mend(self, state: Sequence[Tensor]) -> list[int]:
-        """Check everything stored with the code and rebuild what is wrong.
-
-        Args:
-            state: tensors of shape (L, h, w), each of them one codeword over the nodes; changed in place. The first
-                one is W; the others are sums of gradients, which may cancel: their rounding is judged by what they were
-                made of.
-
-        Returns:
-            Nodes whose blocks were rebuilt.
-
-        Raises:
-            Uncorrectable: more wrong blocks than can be located.
-        """
-        mended: set[int] = set()
-        for place, stored in enumerate(state):
-            mended |= set(self._mended(stored, self.changes if place else None))
-        return sorted(mended)
-
-    def _mended(self, stored: Tensor, made_of: Tensor | None) -> list[int]:
-        code, collective = self.storage, self.collective
-        if code.workers == code.recovery_threshold:
-            return []
-        rng = collective.random()
-        tasks = np.flatnonzero(collective.health.active).tolist()
-        count = max(_LEAST_COLUMNS, columns_for(len(tasks) - code.recovery_threshold - 1))
-        columns = torch.from_numpy(draw_columns(stored.shape[2], count, rng)).to(_exact(stored[:0]))
-        with torch.no_grad():
-            prints = torch.matmul(_exact(stored), columns)
-            sizes = torch.zeros_like(prints[:, 0, 0]) if made_of is None else made_of.to(prints)
-            told = torch.cat([prints, sizes[:, None, None].expand(-1, 1, columns.shape[1])], dim=1)
-            everybodys, came = collective.gather(told, self.code.nodes)
-        tasks = [task for task in tasks if came[task]]
-        known = everybodys.cpu().numpy()
-        size = float(np.median(np.nan_to_num(known[tasks, -1, 0] / code.answer_sizes[tasks], nan=np.inf)))
-        usual = size / np.sqrt(stored[0].numel()) * float(columns.square().sum(dim=0).mean().sqrt())
-        answers, noise = {task: known[task, :-1] for task in tasks}, self.noise(stored.dtype)
-        found = locate(code, answers, self.model, rng, noise=noise, usual=usual)
-        if not found.found:
-            raise Uncorrectable(f"{self.name} stored blocks: {found.reason}.")
-        healthy = [task for task in tasks if task not in found.wrong]
-        absent = [node for node in range(code.workers) if node not in tasks]
-        self.rebuild(stored, [*found.wrong, *absent], healthy)
-        collective.health.note("regenerated", found.wrong, self.name)
-        return list(found.wrong)
-
-    def rebuild(self, stored: Tensor, nodes: list[int], healthy: list[int]) -> None:
-        """Decode W from healthy blocks and encode it again for some nodes, in one step.
-
-        Args:
-            stored: shape (L, h, w); changed in place.
-            nodes: whose blocks are replaced.
-            healthy: whose blocks are right.
-
-        Raises:
-            Uncorrectable: the healthy ones do not determine the others.
-        """
-        if not nodes:
-            return
-        with torch.no_grad():
-            blocks, came = self.collective.gather(stored, self.code.nodes)
-            healthy = [node for node in healthy if came[node]]
-            if len(healthy) < len(self.storage.left) or not _decodes(self.storage, healthy, stored):
-                raise Uncorrectable(f"{self.name} stored blocks: the {len(healthy)} right ones do not decode.")
-            mixture = self.storage.left[:, 0, nodes].T @ prepare(self.storage, healthy, _dtype(stored)).matrix
-            rebuilt = torch.tensordot(torch.from_numpy(mixture).to(stored), blocks[healthy], dims=1)
-            for place, node in enumerate(nodes):
-                if node in self.collective.here:
-                    stored[node - self.collective.here.start] = rebuilt[place]
-
-    def decoded_matrix(self, stored: Tensor) -> Tensor:
-        """W itself, decoded from all nodes' blocks, shape (m h, n w); check them first.
-
-        Args:
-            stored: shape (L, h, w).
-        """
-        with torch.no_grad():
-            blocks, came = self.collective.gather(stored.detach(), self.code.nodes)
-            tasks = np.flatnonzero(came & self.collective.health.active).tolist()
-            factors = torch.from_numpy(prepare(self.storage, tasks, _dtype(stored)).matrix).to(blocks)
-            pieces = torch.tensordot(factors, blocks[tasks], dims=1)
-        rows, inner, (height, width) = self.code.rows, self.code.inner, stored.shape[1:]
-        return pieces.reshape(rows, inner, height, width).transpose(1, 2).reshape(rows * height, inner * width)
 
     # --- tables as tensors --------------------------------------------------------------------------------------------
 
@@ -310,41 +182,3 @@ class Program:
                 self._known.clear()
             self._known[key] = torch.from_numpy(np.ascontiguousarray(table)).to(like)
         return self._known[key]
-
-
-@dataclass(frozen=True, eq=False)
-class _Verdict:
-    answers: Tensor
-    tasks: list[int]
-    nodes: list[int]
-    found: bool
-    reason: str
-
-
-def _decodes(code: Code, tasks: list[int], answers: Tensor) -> bool:
-    """These tasks' answers give the product with an error that is of use."""
-    rounding, weights = product_error(_name(answers.dtype)), prepare(code, tasks, _dtype(answers))
-    error = max(weights.expected_error, rounding * weights.noise_amplification)
-    return error <= max(code.decoding_limit(len(tasks), _dtype(answers)), _LOSS * rounding)
-
-
-def _fingerprints(answers: Tensor, count: int, rng: Generator) -> Tensor:
-    """Answers (T, B, w) times a few random columns, shape (T, B, count)."""
-    exact = _exact(answers.detach())
-    columns = np.ascontiguousarray(draw_columns(exact.shape[2], count, rng).T)
-    # Five times as fast as a product with the same numbers in columns.
-    return functional.linear(exact, torch.from_numpy(columns).to(exact))
-
-
-def _exact(numbers: Tensor) -> Tensor:
-    """In float32 at least: what is compared must not be rounded once more."""
-    return numbers if numbers.dtype in (torch.float32, torch.float64) else numbers.float()
-
-
-def _name(dtype: torch.dtype) -> str:
-    return str(dtype).removeprefix("torch.")
-
-
-def _dtype(numbers: Tensor) -> str:
-    """The precision in which answers are combined."""
-    return "float64" if numbers.dtype == torch.float64 else "float32"

@@ -143,12 +143,12 @@ class Protected(nn.Module):
         Raises:
             Uncorrectable: more wrong blocks than can be located.
         """
-        wrong = {node for layer in self.layers for node in layer.program.mend(layer.state)}
+        wrong = {node for layer in self.layers for node in layer.program.mend(layer.state, everybody=True)}
         coded = {id(layer.coded) for layer in self.layers}
         with torch.no_grad():
             for param in self.parameters():
                 if id(param) not in coded:
-                    param.copy_(self.collective.agree(param, "replicated"))
+                    param.copy_(self.collective.agree(param, "replicated", everybody=True))
         return sorted(wrong)
 
     def export(self) -> dict[str, Tensor]:

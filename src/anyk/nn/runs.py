@@ -78,6 +78,11 @@ class Configuration:
         if not (self.patience >= 1 and math.isfinite(self.patience)):
             raise InputError(f"`train(patience={self.patience!r})` needs a number of at least 1.")
 
+    @classmethod
+    def of(cls, told: Mapping[str, Any]) -> "Configuration":
+        """From JSON."""
+        return cls(**{name: _tuples(value) for name, value in told.items()})
+
     def code(self) -> TrainingCode:
         """The code these nodes use.
 
@@ -140,6 +145,10 @@ class Run:
         accuracies: (update, accuracy on the test samples with verified weights).
         error_map: who was hit and who was caught, when.
         seconds: of the training.
+        engine: where the nodes were: ``"virtual"`` (all in this process), ``"processes"``, ``"torchrun"``.
+        ranks_lost: ranks whose processes died, once for each time.
+        ranks_left_out: ranks that were too slow in the end.
+        joined: how often the rank that tells this has joined the others later; what it counts began with the last time.
     """
 
     configuration: Configuration
@@ -162,6 +171,27 @@ class Run:
     accuracies: tuple[tuple[int, float], ...]
     error_map: ErrorMap
     seconds: float
+    engine: str = "virtual"
+    ranks_lost: tuple[int, ...] = ()
+    ranks_left_out: tuple[int, ...] = ()
+    joined: int = 0
+
+    @classmethod
+    def read(cls, path: str | Path) -> "Run":
+        """A run that was saved.
+
+        Raises:
+            InputError: a file that cannot be read, or that no run was saved in.
+        """
+        try:
+            told = json.loads(Path(path).read_bytes())
+            told.pop("kind")
+            told["configuration"] = Configuration.of(told["configuration"])
+            told["error_map"] = ErrorMap(**{name: _tuples(each) for name, each in told["error_map"].items()})
+            lists = ("layers", "losses", "accuracies", "ranks_lost", "ranks_left_out")
+            return cls(**told | {name: _tuples(told[name]) for name in lists})
+        except (OSError, ValueError, KeyError, TypeError, AttributeError) as problem:
+            raise InputError(f"`{path}` holds no training run: {problem}.") from problem
 
     def summary(self) -> dict[str, Any]:
         """Everything but curves and map, for a script."""
@@ -179,6 +209,11 @@ class Run:
             InputError: a place that cannot be written to.
         """
         write_whole(Path(path), json.dumps(self.as_dict(), allow_nan=False).encode() + b"\n")
+
+
+def _tuples(value: Any) -> Any:
+    """JSON's lists as they were."""
+    return tuple(_tuples(each) for each in value) if isinstance(value, list) else value
 
 
 def write_whole(path: Path, content: bytes) -> None:

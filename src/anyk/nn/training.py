@@ -16,14 +16,15 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from anyk.errors import InputError, Uncorrectable
-from anyk.nn.collective import VirtualNodes
+from anyk.nn.collective import Collective
 from anyk.nn.data import Data, load
 from anyk.nn.guard import Guard
 from anyk.nn.optim import CodedSGD
+from anyk.nn.places import accounts, virtual
 from anyk.nn.protect import protect
-from anyk.nn.record import Moment, Record
+from anyk.nn.record import NOTHING, Moment, Record
+from anyk.nn.resuming import Resumable
 from anyk.nn.runs import Configuration, Run, described, write_whole
-from anyk.nn.soft_errors import SoftErrors
 
 #: Multiplications of one layer on all nodes from which on threads pay: some milliseconds of one core.
 _WORTH_THREADS = 10**8
@@ -36,10 +37,12 @@ class Trained:
     Args:
         run: what came of it.
         weights: an ordinary ``state_dict`` of `perceptron`, verified.
+        speaker: the node whose account counts: one of those that hold what most hold.
     """
 
     run: Run
     weights: dict[str, Tensor]
+    speaker: int = 0
 
     def save(self, directory: str | Path) -> None:
         """Write ``run.json`` and ``model.safetensors`` into a directory; old files are replaced whole or not at all.
@@ -55,29 +58,46 @@ class Trained:
             place.mkdir(parents=True, exist_ok=True)
         except OSError as problem:
             raise InputError(f"`{place}` cannot be made: {problem.strerror}. Choose another place.") from problem
-        self.run.save(place / "run.json")
         write_whole(place / "model.safetensors", safetensors.torch.save(self.weights))
+        self.run.save(place / "run.json")
+
+    @classmethod
+    def read(cls, directory: str | Path) -> "Trained":
+        """What was saved.
+
+        Raises:
+            InputError: it is not there, or damaged.
+        """
+        run = Run.read(Path(directory) / "run.json")
+        try:
+            return cls(run, safetensors.torch.load_file(Path(directory) / "model.safetensors"))
+        except (OSError, safetensors.SafetensorError) as problem:
+            raise InputError(f"`{directory}` holds no weights: {problem}.") from problem
 
 
 def train(
     configuration: Configuration,
     *,
+    collective: Collective | None = None,
     directory: str | Path | None = None,
     watch: Callable[[Moment], object] | None = None,
+    engine: str = "virtual",
 ) -> Trained:
     """Train a perceptron on coded nodes.
 
     Args:
         configuration: everything that decides the outcome.
-        directory: where checkpoints go, an empty one; default: a temporary one.
+        collective: how nodes meet, see `anyk.nn.places`; default: all of them in this process.
+        directory: where checkpoints go, and where the run goes on from if there are some; default: a temporary one.
         watch: called whenever an update was executed.
+        engine: what to call the place where the nodes are.
 
     Returns:
         What came of it; the same configuration gives the same. A run that got stuck says so and has the weights of its
         last checkpoint.
 
     Raises:
-        InputError: data that cannot be read, a setting outside its bounds.
+        InputError: data that cannot be read, a setting outside its bounds, another run in the directory.
         CodeError: a code that cannot exist.
     """
     began, dtype = time.perf_counter(), getattr(torch, configuration.dtype)
@@ -85,17 +105,19 @@ def train(
     batches = _Batches(data, configuration.batch, configuration.seed, dtype)
     steps = configuration.steps or configuration.epochs * batches.in_an_epoch
     configuration = replace(configuration, steps=steps, nodes=code.nodes)
-    injected = np.random.default_rng([configuration.seed, 1])
-    errors = SoftErrors(configuration.error_rate, kind=configuration.error_kind, rng=injected)
-    collective = VirtualNodes(code.nodes, errors=errors, attempts=configuration.attempts, seed=configuration.seed)
+    collective = virtual(configuration) if collective is None else collective
     layers = (data.features, *configuration.hidden, data.classes)
     plain = perceptron(layers, dtype, configuration.seed)
     model = protect(plain, code, collective)
     optimizer = CodedSGD(model.parameters(), lr=configuration.lr, momentum=configuration.momentum)
     record, reason = Record(collective.health, steps), ""
     block = max(map(math.prod, pairwise(layers))) // (code.rows * code.inner)
-    with _place(directory) as place, _threads(code.nodes * configuration.batch * block):
+    with _place(directory) as place, _threads(len(collective.here) * configuration.batch * block):
+        files = Resumable(Path(place), collective.here.start)
+        files.agree(configuration)
         guard = Guard(model, optimizer, place, every=configuration.checkpoint_every)
+        record.take(files.read(guard.step) or NOTHING)
+        saved = 0
         try:
             for step in guard.steps(steps, limit=math.ceil(configuration.patience * steps)):
                 with step:
@@ -105,15 +127,21 @@ def train(
                     loss.backward()
                     optimizer.step()
                     record.made(step.number + 1, loss.item())
-                record.executed()
-                if step.done and guard.step % batches.in_an_epoch == 0:
-                    weights = guard.export()
-                    record.measured(guard.step, accuracy(plain, weights, batches.test))
+                    if (step.number + 1) % batches.in_an_epoch == 0:
+                        record.measured(step.number + 1, accuracy(plain, guard.export(), batches.test))
+                report = guard.report()
+                record.executed(report.executed)
+                if directory is not None and report.checkpoints != saved:
+                    saved = report.checkpoints
+                    files.save(record.told(report))
                 if watch is not None:
-                    watch(record.moment(guard.step, guard.report().rollbacks))
+                    watch(record.moment(guard.step, report.rollbacks))
         except Uncorrectable as problem:
             reason = str(problem)
         weights, report = guard.export(), guard.report()
+        if directory is not None:
+            files.save(record.told(report))
+    speaker, struck = accounts(collective, weights, record.struck(collective.here), report.joined)
     run = Run(
         configuration=configuration,
         layers=layers,
@@ -122,9 +150,11 @@ def train(
         finished=not reason,
         reason=reason,
         seconds=time.perf_counter() - began,
-        **record.outcome(report),
+        engine=engine,
+        joined=report.joined,
+        **record.outcome(report, struck),
     )
-    return Trained(run, weights)
+    return Trained(run, weights, speaker)
 
 
 # --- the network ------------------------------------------------------------------------------------------------------
