@@ -240,8 +240,8 @@ def standalone(record: Record, title: str, below: Sequence[str], style: str) -> 
         f'viewBox="0 0 {_WIDTH:.0f} {height:.0f}" role="img" aria-label="{escape(f"{title}. {drawn.label}")}">'
         f'<style>{style}</style>{DEFINITIONS}<rect class="paper" width="100%" height="100%"/>{"".join(lines)}'
         f'<svg x="{left}" y="{head}" width="1" height="{drawn.height:.1f}" overflow="visible">{drawn.names}</svg>'
-        f'<svg class="plot" x="{left}" y="{head}" width="{_WIDTH - left - 2 * _MARGIN}" height="{drawn.height:.1f}" '
-        f">{drawn.plot}</svg>{''.join(legend)}</svg>\n"
+        f'<svg x="{left}" y="{head}" width="{_WIDTH - left - 2 * _MARGIN}" height="{drawn.height:.1f}" '
+        f'overflow="visible">{drawn.plot}</svg>{"".join(legend)}</svg>\n'
     )
 
 

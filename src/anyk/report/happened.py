@@ -115,7 +115,7 @@ def happened(record: Record) -> dict[str, float | str | None]:
     return {
         "code": record.code.name if record.code else None,
         "answers": len(record.survivors) if record.finished else None,
-        "seconds": record.seconds.get("total"),
+        "seconds": record.total_seconds,
         "error": record.error,
         "worst_error": record.error,
         "memory": sum(block) if block else None,

@@ -1,6 +1,7 @@
 """The timeline of a product's run as a picture: SVG without any library, PNG through matplotlib."""
 
 import io
+import textwrap
 from collections.abc import Mapping
 from typing import Any
 
@@ -19,6 +20,8 @@ _LOOKS = {
     "lost": ("#ffe3c7", "#b8500a", "////", "x"),
     "cancelled": ("#f2f4f6", "#7b8692", "", "|"),
 }
+#: Letters that fit in a line of an SVG.
+_LINE = 138
 _INCH_PER_ROW, _MOST_INCHES, _DOTS_PER_INCH = 0.2, 24.0, 160
 
 
@@ -69,7 +72,7 @@ def _below(record: Record) -> list[str]:
     if record.code:
         cut = f"{record.code.rows} × {record.code.inner} × {record.code.cols}"
         words.insert(0, f"{record.code.name} {cut}, any {record.code.recovery_threshold} of {record.code.workers}")
-    return [" · ".join(words)] if words else []
+    return textwrap.wrap(" · ".join(words), _LINE)
 
 
 def _draw(axes: Any, record: Record) -> None:  # Any: matplotlib ships no types

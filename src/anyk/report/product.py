@@ -72,8 +72,8 @@ def _parts(record: Record) -> Iterator[str]:
 
 
 def _numbers(record: Record) -> Iterator[tuple[str, str]]:
-    if "total" in record.seconds:
-        yield said.time(record.seconds["total"]), "in all"
+    if record.total_seconds is not None:
+        yield said.time(record.total_seconds), "in all, on a virtual clock" if record.is_virtual else "in all"
     elif record.attempts:
         yield said.time(record.ended_seconds), "until the end"
     if record.code:

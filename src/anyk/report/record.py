@@ -148,6 +148,17 @@ class Record:
         times += [row.sent_seconds for row in self.attempts]
         return max([0.0, *times, *(each.at for each in self.moments), *(each.ended for each in self.decodings)])
 
+    @property
+    def total_seconds(self) -> float | None:
+        """All phases together; more than the master's own time where the engine's clock is a virtual one."""
+        phases = sum(seconds for phase, seconds in self.seconds.items() if phase != "total")
+        return max(self.seconds["total"], phases) if "total" in self.seconds else None
+
+    @property
+    def is_virtual(self) -> bool:
+        """The engine kept a time of its own."""
+        return "total" in self.seconds and (self.total_seconds or 0.0) > 1.2 * self.seconds["total"]
+
     def count(self, outcome: str) -> int:
         """Sendings that ended so."""
         return sum(row.outcome == outcome for row in self.attempts)
