@@ -153,3 +153,20 @@ def test_the_bridge_says_where_memory_ends():
 
 def test_no_bridge_where_nothing_can_be_awaited():
     assert bridge(question(workers=4, stragglers=2), COSTS) == ()
+
+
+def test_a_placed_matrix_is_neither_encoded_nor_sent():
+    here, there = question(workers=6, bandwidth=1e6), question(workers=6, bandwidth=1e6, placed=True)
+    drafts = enumerated(here)
+    all_of_it, only_b = counted(drafts, here, COSTS), counted(drafts, there, COSTS)
+    a = (
+        8
+        * np.ceil(24 / drafts.rows)
+        * np.ceil(36 / drafts.inner)
+        * np.array([1 + k.is_complex for k in KINDS])[drafts.kind]
+    )
+
+    assert all_of_it.upload - only_b.upload == pytest.approx(drafts.workers * a)
+    assert (only_b.encode_seconds < all_of_it.encode_seconds).all()
+    np.testing.assert_array_equal(only_b.memory, all_of_it.memory)
+    np.testing.assert_array_equal(only_b.operations, all_of_it.operations)

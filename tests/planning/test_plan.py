@@ -30,7 +30,7 @@ def delays():
 # --- constraints ------------------------------------------------------------------------------------------------------
 
 
-@settings(max_examples=100)
+@settings(max_examples=50)
 @given(
     sizes=st.tuples(*[st.integers(1, 3000)] * 3),
     workers=st.integers(1, 9),
@@ -281,3 +281,10 @@ def test_this_machine_can_be_left_out_of_the_question():
 
     with pytest.raises(CodeError, match="no code on 4 workers stands 2 missing and 2 wrong"):
         plan(*LARGE, workers=4, stragglers=2, wrong=2, local=False)
+
+
+def test_a_placed_matrix_makes_products_with_a_vector_worth_sending_out():
+    shapes, asked = ((40_000, 40_000), (40_000, 1)), {"workers": 20, "stragglers": 2, "bandwidth": 1e9}
+
+    assert plan(*shapes, **asked).best.family == "one machine"
+    assert plan(*shapes, **asked, placed=True).best.family == "mds"

@@ -45,6 +45,7 @@ _EXAMPLES = (
 @click.option("--bandwidth", type=Bytes(per_second=True), metavar="SPEED", help="Of this machine's link: 1GB/s.")
 @click.option("--cores", type=click.IntRange(1), help="Cores that all workers share, if on one machine.")
 @click.option("--local/--no-local", default=True, help="Whether this machine may compute it alone.")
+@click.option("--placed", is_flag=True, help="A is on the workers already, as after anyk.place.")
 @click.option("--seed", "rng", type=click.IntRange(0), default=0, show_default=True, help="Of the drawn delays.")
 @click.option("--json", "is_json", is_flag=True, help="Exactly one JSON object on stdout.")
 def plan(a: tuple[int, int], b: tuple[int, int], is_json: bool, **options: Any) -> None:

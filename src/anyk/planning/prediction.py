@@ -65,10 +65,12 @@ def counted(drafts: Drafts, request: Request, costs: CostModel) -> Counts:
             (request.width, drafts.cols),
         )
     )
-    blocks, answer = size * (tall * deep + deep * wide), size * tall * wide
-    operands = float(request.itemsize * (request.height * request.depth + request.depth * request.width))
-    product = float(request.itemsize * request.height * request.width)
-    entries, wanted = operands / request.itemsize, product / request.itemsize
+    of_a, of_b, answer = size * tall * deep, size * deep * wide, size * tall * wide
+    # A matrix that lives on the workers was encoded and sent before, and what its products are probed with was kept.
+    sent = of_b if request.placed else of_a + of_b
+    wanted = request.height * request.width
+    entries = request.depth * request.width + (0 if request.placed else request.height * request.depth)
+    operands, product = float(request.itemsize * entries), float(request.itemsize * wanted)
     awaited, workers = _awaited(drafts, request), drafts.workers.astype(float)
     plain = (2 if request.is_complex else 1) * size / request.itemsize
     operations = 2 * tall * deep * wide * fold
@@ -77,16 +79,16 @@ def counted(drafts: Drafts, request: Request, costs: CostModel) -> Counts:
     return Counts(
         awaited=awaited,
         operations=operations,
-        memory=blocks + answer,
-        upload=workers * blocks,
+        memory=of_a + of_b + answer,
+        upload=workers * sent,
         download=awaited * answer,
-        encode_seconds=(operands + workers * blocks) / costs.encode_bytes
+        encode_seconds=(operands + workers * sent) / costs.encode_bytes
         + 2 * workers * entries * plain * time / costs.coding_operations,
         decode_seconds=(awaited * answer + product) / costs.decode_bytes
         + 2 * awaited * wanted * plain * time / costs.coding_operations,
         check_seconds=np.full(len(drafts), (operands + 2 * product) / costs.check_bytes),
-        task_seconds=operations * time / costs.worker_operations + (blocks + answer) / costs.worker_bytes,
-        send_seconds=blocks * link,
+        task_seconds=operations * time / costs.worker_operations + (of_a + of_b + answer) / costs.worker_bytes,
+        send_seconds=sent * link,
         fetch_seconds=answer * link,
         fixed_seconds=costs.product_seconds + workers * costs.task_seconds,
     )

@@ -32,7 +32,7 @@ def with_reasons(found: Sequence[Candidate], request: Request, considered: int) 
 def _recommendation(best: Candidate, others: Sequence[Candidate], request: Request, considered: int) -> str:
     said = [f"{in_seconds(best.seconds)} expected, the least of {considered:,} ways"]
     if best.is_distributed:
-        said.append(f"{_longest(best)} is the largest part")
+        said.append(f"most of it goes into {_longest(best)}")
         needed = best.code.recovery_threshold
         if needed < best.code.workers:
             said.append(
@@ -70,7 +70,7 @@ def _loss(other: Candidate, best: Candidate) -> str:
     lost = f", {other.lost:.2%} of the products lost" if other.lost else ""
     if ratio < _SAME:
         return f"as fast as the best within {_SAME - 1:.0%}{lost}"
-    return f"{ratio:.3g} times the best; {_longest(other)} takes most{lost}"
+    return f"{ratio:.3g} times the best; most goes into {_longest(other)}{lost}"
 
 
 def _longest(candidate: Candidate) -> str:

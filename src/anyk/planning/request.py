@@ -40,6 +40,7 @@ class Request:
     delay_unit: DelayUnit = "seconds"
     cores: int | None = None
     local: bool = True
+    placed: bool = False
 
     def __post_init__(self) -> None:
         _shapes(self)

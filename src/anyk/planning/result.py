@@ -61,6 +61,7 @@ class Plan:
         parts += [f"{asked.wrong} wrong ({asked.model})"] if asked.wrong else []
         parts += [f"error up to {asked.tolerance:g}"] if asked.tolerance is not None else []
         parts += [f"{in_bytes(asked.memory_per_worker)} per worker"] if asked.memory_per_worker is not None else []
+        parts += ["A placed"] if asked.placed else []
         parts += [f"link {in_bytes(asked.bandwidth)}/s"] if asked.bandwidth is not None else []
         return ", ".join(parts)
 
@@ -106,7 +107,7 @@ class Plan:
         """Everything in plain types, for JSON."""
         asked = self.request
         names = ("workers", "stragglers", "wrong", "model", "screen", "tolerance", "dtype")
-        limits = ("memory_per_worker", "bandwidth", "delay_unit", "cores", "local")
+        limits = ("memory_per_worker", "bandwidth", "delay_unit", "cores", "local", "placed")
         return {
             "request": {"shape_a": asked.shape_a, "shape_b": asked.shape_b}
             | {name: getattr(asked, name) for name in names + limits}

@@ -51,6 +51,7 @@ def plan(
     delay_unit: DelayUnit | None = None,
     cores: int | None = None,
     local: bool = True,
+    placed: bool = False,
     costs: CostModel | None = None,
     rng: Generator | int = 0,
 ) -> Plan:
@@ -80,6 +81,7 @@ def plan(
             ``"seconds"``.
         cores: that all workers share, where they are processes of one machine; None: each has its own.
         local: whether this machine may compute the product itself, without any worker.
+        placed: A is on the workers already (`anyk.place`): neither encoding nor sending it counts.
         costs: speeds of machine and engine; default: those of ``anyk bench --calibrate``, or round numbers.
         rng: decides the draws of the delay model.
 
@@ -112,6 +114,7 @@ def plan(
         delay_unit or unit,
         cores,
         local,
+        placed,
     )
     return planned(request, costs or calibration.load() or CostModel(), np.random.default_rng(rng))
 

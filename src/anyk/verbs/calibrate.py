@@ -1,14 +1,14 @@
 """Measure this machine for the planner: what operations, bytes and messages cost, in some ten seconds."""
 
-import os
 from collections.abc import Callable
 from contextlib import closing
 from functools import partial
-from time import perf_counter
+from time import perf_counter, process_time
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from threadpoolctl import threadpool_info, threadpool_limits
 
 from anyk import codes, engines
 from anyk.arrays import combine
@@ -28,9 +28,15 @@ _SIDE = 1200
 #: Repetitions; the least time of each counts, for whatever else the machine does only adds.
 _TURNS = 5
 
+#: A matrix of so many times the side is read from memory, not from a cache.
+_OUT_OF_CACHE = 6
+
 
 def calibrate(*, side: int = _SIDE, turns: int = _TURNS) -> CostModel:
     """Speeds of this machine's cores, memory and ``processes`` engine.
+
+    Processor time is measured, so that other programs on the machine count little; only the engine's own time is time
+    on the clock.
 
     Args:
         side: of the square matrices that are worked on; fewer than 1000 say little about large products.
@@ -44,44 +50,53 @@ def calibrate(*, side: int = _SIDE, turns: int = _TURNS) -> CostModel:
     """
     rng = np.random.default_rng(0)
     A, B = rng.standard_normal((2, side, side))
-    operations, moved = 2.0 * side**3, 8.0 * side * side
     with closing(engines.open("processes:4")) as engine:
-        core, vector = (engine.lanes[0].submit(_on_worker, side, width, turns).result() for width in (side, 1))
+        worker, memory = engine.lanes[0].submit(_on_worker, side, turns).result()
         fixed, per_task = _overheads(engine, turns)
-    # A product reads and writes its blocks as well; what a product with a vector takes is nothing but reading.
-    worker_bytes = moved / vector
-    machine = _least(lambda: np.matmul(A, B), turns)
-    coding, encode_bytes = _encoding(A, B, turns)
+    threads = max((each["num_threads"] for each in threadpool_info() if each["user_api"] == "blas"), default=1)
+    machine = 2.0 * side**3 * threads / _least(partial(np.matmul, A, B), turns)
+    with threadpool_limits(1):
+        coding, encode_bytes = _encoding(A, B, turns)
+        decode_bytes = _decoding(A, B, turns, coding)
+        checked = _least(lambda: Probe.draw(A, B, rng).error(A), turns)
     return CostModel(
-        worker_operations=operations / max(core - 3 * moved / worker_bytes, 0.1 * core),
-        machine_operations=operations / machine,
+        worker_operations=worker,
+        machine_operations=machine,
         coding_operations=coding,
         encode_bytes=encode_bytes,
-        decode_bytes=_decoding(A, B, turns, coding),
-        check_bytes=4 * moved / _least(lambda: Probe.draw(A, B, rng).error(A), turns),
-        worker_bytes=worker_bytes,
+        decode_bytes=decode_bytes,
+        check_bytes=(A.nbytes + B.nbytes + 2 * A.nbytes) / checked,
+        worker_bytes=memory,
         task_seconds=per_task,
         product_seconds=fixed,
-        source=f"measured with {side} x {side} matrices on {os.cpu_count()} cores",
+        source=f"measured with {side} x {side} matrices on {engines.cores()} cores, {threads} BLAS threads",
     )
 
 
-def _on_worker(side: int, width: int, turns: int) -> float:
-    """Seconds of one product, by the worker's own clock."""
+def _on_worker(side: int, turns: int) -> tuple[float, float]:
+    """Operations and bytes per second of a worker: of square products, and of products with a vector."""
     rng = np.random.default_rng(0)
-    A, B, out = rng.standard_normal((side, side)), rng.standard_normal((side, width)), np.empty((side, width))
-    return _least(lambda: multiply(A, B, out), turns)
+    A, B, out = *rng.standard_normal((2, side, side)), np.empty((side, side))
+    long, vector, short = np.ones((_OUT_OF_CACHE * side, side)), np.ones((side, 1)), np.empty((_OUT_OF_CACHE * side, 1))
+    square, narrow = (_least(partial(multiply, *three), turns) for three in ((A, B, out), (long, vector, short)))
+    memory = long.nbytes / narrow
+    # Blocks are read and written besides; that is paid for as bytes.
+    return 2.0 * side**3 / max(square - 3 * A.nbytes / memory, 0.1 * square), memory
 
 
 def _overheads(engine: Engine, turns: int) -> tuple[float, float]:
     """Seconds per product and per task of products too small to take any time."""
     small = np.eye(24)
     few, many = codes.uncoded(1, 1, 1), codes.uncoded(4, 1, 4)
-    one, all_of_them = (
-        _least(partial(matmul, small, small, code, engine=engine, rng=0), 4 * turns) for code in (few, many)
-    )
-    per_task = max((all_of_them - one) / (many.workers - few.workers), 1e-6)
-    return max(one - per_task, 1e-5), per_task
+    times: dict[int, list[float]] = {few.workers: [], many.workers: []}
+    for _ in range(8 * turns):
+        for code in (few, many):
+            began = perf_counter()
+            matmul(small, small, code, engine=engine, rng=0)
+            times[code.workers].append(perf_counter() - began)
+    one, all_of_them = (float(np.quantile(each, 0.25)) for each in times.values())
+    per_task = max((all_of_them - one) / (many.workers - few.workers), 1e-2 * one)
+    return max(one - per_task, 1e-2 * one), per_task
 
 
 def _encoding(A: Array, B: Array, turns: int) -> tuple[float, float]:
@@ -127,11 +142,11 @@ def _decoding(A: Array, B: Array, turns: int, coding: float) -> float:
 
 
 def _least(call: Callable[[], object], turns: int) -> float:
-    """Seconds of the fastest of several calls, after a first one that does not count."""
+    """Processor seconds of the fastest of several calls, after a first one that does not count."""
     call()
     times = []
     for _ in range(turns):
-        began = perf_counter()
+        began = process_time()
         call()
-        times.append(perf_counter() - began)
-    return min(times)
+        times.append(process_time() - began)
+    return max(min(times), 1e-6)
