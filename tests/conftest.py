@@ -24,9 +24,10 @@ for number, handler in (
 
 
 def pytest_itemcollected(item: pytest.Item) -> None:
-    """Keep tests that start worker processes on one pytest-xdist process, and skip GPU tests without a GPU."""
+    """Keep tests that start worker processes on two pytest-xdist processes, and skip GPU tests without a GPU."""
     if item.get_closest_marker("cluster") and item.config.pluginmanager.hasplugin("xdist"):
-        item.add_marker(pytest.mark.xdist_group("cluster"))
+        others = {"distributed", "nn"} & {*item.path.relative_to(item.config.rootpath).parts}
+        item.add_marker(pytest.mark.xdist_group("clusters" if others else "workers"))
     if item.get_closest_marker("gpu") and not has_gpu():
         item.add_marker(pytest.mark.skip(reason="needs a CUDA device"))
 
