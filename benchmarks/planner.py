@@ -30,7 +30,7 @@ from benchmarks.kept import Kept, Row
 DATA = Path(__file__).parents[1] / "docs/_data/planner.json"
 
 #: Candidates run in each scenario: the first ones, and the best of every family.
-FIRST = 4
+FIRST = 3
 
 
 @dataclass(frozen=True)
@@ -51,40 +51,43 @@ class Scenario:
     workers: int
     faults: FaultModel | None = None
     asked: dict[str, Any] = field(default_factory=dict)
-    rounds: int = 12
+    rounds: int = 10
 
+
+#: Somewhere else than here: this machine has the operands and too little time.
+ELSEWHERE = {"local": False}
 
 SCENARIOS = (
     Scenario("small, reliable", (300, 300, 300), 4),
     Scenario("large, reliable", (2000, 2000, 2000), 4, rounds=6),
-    Scenario("large, reliable, elsewhere", (1600, 1600, 1600), 6, asked={"local": False}, rounds=8),
-    Scenario("exponential waits", (600, 600, 600), 10, ShiftedExponential(0.2, 0.2, 0.3), {"local": False}),
-    Scenario("heavy tail", (800, 600, 700), 10, Pareto(1.2, 0.1), {"local": False}, rounds=16),
-    Scenario("rare stragglers", (500, 500, 500), 12, Bimodal(0.08, 10.0, 0.08), {"local": False}, rounds=16),
-    Scenario(
-        "two slow workers", (1600, 1600, 1600), 8, SlowNodes(ranks=(1, 4), factor=8.0), {"local": False}, rounds=6
-    ),
+    Scenario("large, reliable, elsewhere", (1600, 1600, 1600), 6, asked=ELSEWHERE, rounds=8),
+    Scenario("exponential waits", (600, 600, 600), 10, ShiftedExponential(0.1, 0.2), ELSEWHERE),
+    Scenario("heavy tail", (800, 600, 700), 10, Pareto(1.5, 0.2), ELSEWHERE),
+    Scenario("rare stragglers", (500, 500, 500), 12, Bimodal(0.1, 10.0, 0.15), ELSEWHERE),
+    Scenario("two slow workers", (1600, 1600, 1600), 8, SlowNodes(ranks=(1, 4), factor=8.0), ELSEWHERE, rounds=6),
     Scenario(
         "workers that die",
         (600, 800, 600),
         8,
-        combine(Crash(probability=0.1, after_seconds=0.02), ShiftedExponential(0.1, 0.1)),
-        {"local": False, "stragglers": 2},
+        combine(Crash(probability=0.1, after_seconds=0.05), ShiftedExponential(0.2, 0.2)),
+        {**ELSEWHERE, "stragglers": 2},
+        rounds=8,
     ),
     Scenario(
         "two wrong workers",
         (700, 500, 600),
         10,
-        combine(GaussianError(ranks=(0, 3), size=0.1), ShiftedExponential(0.1, 0.2)),
-        {"local": False, "wrong": 2},
+        combine(GaussianError(ranks=(0, 3), size=0.1), ShiftedExponential(0.1, 0.3)),
+        {**ELSEWHERE, "wrong": 2},
+        rounds=8,
     ),
-    Scenario("long inner dimension", (120, 30_000, 120), 9, ShiftedExponential(0.1, 0.3), {"local": False}),
+    Scenario("long inner dimension", (120, 30_000, 120), 9, ShiftedExponential(0.2, 0.3), ELSEWHERE),
     Scenario(
         "few digits, little memory",
         (250, 6000, 250),
         9,
-        Pareto(1.5, 0.1),
-        {"local": False, "stragglers": 3, "tolerance": 1e-3, "memory_per_worker": 6.5e6},
+        Pareto(1.5, 0.2),
+        {**ELSEWHERE, "stragglers": 3, "tolerance": 1e-3, "memory_per_worker": 6.5e6},
     ),
 )
 TINY = (Scenario("tiny", (60, 50, 40), 4, ShiftedExponential(0.005, 0.005), {"local": False}, rounds=2),)

@@ -256,7 +256,7 @@ class _Front:
     def _candidate(self, row: int, wait: Wait, built: Verified) -> Candidate:
         each, code = self.counts, built.code
         own = float(self._own_seconds()[row])
-        answers = int(np.ceil(each.awaited[row]))
+        answers = int(np.ceil(each.awaited[row] - 1e-6))
         phases = {
             "encode": float(each.encode_seconds[row]),
             "upload": float(each.send_seconds[row]) * code.workers,
