@@ -71,6 +71,7 @@ def test_an_anytime_product_gets_better_until_it_is_good_enough():
 
 
 @pytest.mark.cluster
+@pytest.mark.slow  # a cluster is started for it
 @pytest.mark.filterwarnings("ignore::ResourceWarning")  # Dask's own: sockets that it closes a little later
 def test_dask_arrays_are_multiplied_on_dasks_workers(capsys):
     pytest.importorskip("distributed")
