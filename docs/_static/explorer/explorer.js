@@ -99,7 +99,7 @@
       control.id = `explorer-${name}`;
       controls[name] = control;
       groups[group] ||= element("fieldset", {}, element("legend", {}, group));
-      groups[group].append(element("div", { class: "field" }, element("label", { for: control.id }, label), ...more, control));
+      groups[group].append(element("div", { class: `field ${control.localName}` }, element("label", { for: control.id }, label), ...more, control));
     };
     for (const [name, each] of Object.entries(SLIDERS)) {
       const control = element("input", { type: "range", min: each.least, max: each.most, step: 1 });
@@ -168,10 +168,10 @@
   }
 
   const NUMBERS_OF = [
-    ["workerBytes", "memory of a worker", size],
-    ["upBytes", "sent to the workers", size],
-    ["downBytes", "sent back, at least", size],
-    ["work", "work of all, times the product", (value) => digits(value)],
+    ["workerBytes", "a worker holds", size],
+    ["upBytes", "sent out", size],
+    ["downBytes", "sent back", size],
+    ["work", "work of all", (value) => `${digits(value)} ×`],
   ];
 
   function row(found, least) {
@@ -184,14 +184,9 @@
       const mark = least[name] === found[name] && state === "is-fine" ? " least" : "";
       item.append(element("div", { class: `number${mark}`, "data-name": name }, element("span", {}, label), element("b", {}, say(found[name]))));
     }
-    const typical = family.kind === "table" ? "error by design" : "error, typical";
-    item.append(element("div", { class: "number", "data-name": "typical" }, element("span", {}, typical), element("b", {}, error(found.typical))));
-    if (family.kind !== "table") {
-      const label = { circle: "error, neighbours missing", copies: "error, copies missing", random: "error, worst set tried" }[family.kind];
-      item.append(element("div", { class: "number", "data-name": "worst" }, element("span", {}, label), element("b", {}, error(found.worst))));
-    }
-    item.append(element("div", { class: "number" }, element("span", {}, "a block of A · of B"), element("b", {}, `${size(found.leftBytes)} · ${size(found.rightBytes)}`)));
-    item.append(element("div", { class: "number" }, element("span", {}, "an answer"), element("b", {}, size(found.answerBytes))));
+    const number = (name, label, text) => element("div", { class: "number", "data-name": name }, element("span", {}, label), element("b", {}, text));
+    item.append(number("typical", family.kind === "table" ? "error by design" : "error, typical", error(found.typical)));
+    if (family.kind !== "table") item.append(number("worst", "error, worst kind", error(found.worst)));
     return item;
   }
 
@@ -238,13 +233,13 @@
     plot.append(svg("text", { x: "100%", y: TOP + HEIGHT + 36, "text-anchor": "end" }, "answers"));
     for (const kind of ["worst", "typical"]) {
       const line = every.filter((each) => each[kind] >= 0).map((each) => `${x(each.count).toFixed(2)},${y(each[kind]).toFixed(1)}`).join(" ");
-      const inner = svg("svg", { viewBox: `0 0 100 ${TOP + HEIGHT}`, preserveAspectRatio: "none", overflow: "visible", style: `height:${TOP + HEIGHT}px` });
+      const inner = svg("svg", { viewBox: `0 0 100 ${TOP + HEIGHT}`, preserveAspectRatio: "none", overflow: "visible", width: "100%", height: TOP + HEIGHT });
       inner.append(svg("polyline", { points: line, class: kind }));
       plot.append(inner);
       for (const each of every) {
         if (!(each[kind] >= 0)) continue;
-        const mark = kind === "typical" ? svg("circle", { r: 4, class: "typical" }) : svg("path", { d: "M0-6 6 0 0 6-6 0Z", class: "worst-mark" });
-        const place = svg("svg", { x: `${x(each.count)}%`, y: y(each[kind]), width: 1, height: 1, overflow: "visible", style: "width:1px;height:1px" });
+        const mark = kind === "typical" ? svg("circle", { r: 4, class: "typical-mark" }) : svg("path", { d: "M0-6 6 0 0 6-6 0Z", class: "worst-mark" });
+        const place = svg("svg", { x: `${x(each.count)}%`, y: y(each[kind]), width: 1, height: 1, overflow: "visible" });
         mark.append(svg("title", {}, `${kind === "typical" ? "Typical" : "Worst kind of set"}: ${error(each[kind])} from ${answers(each.count)}`));
         place.append(mark);
         plot.append(place);

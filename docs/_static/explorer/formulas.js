@@ -4,7 +4,7 @@
 //
 // Legend: m, n, p = rows, inner, cols; P = workers; K = recovery threshold; k = answers; lambda = error of one answer.
 
-const anykFormulas = (() => {
+globalThis.anykFormulas = (() => {
   const EPSILONS = { float64: 2 ** -52, float32: 2 ** -23 };
   const BYTES = { float64: 8, float32: 4 };
   // A family refuses to be built where half of its survivor sets miss this relative error.
@@ -266,4 +266,4 @@ const anykFormulas = (() => {
     generator, randomSets, errors, designError };
 })();
 
-if (typeof module !== "undefined") module.exports = anykFormulas;
+if (typeof module !== "undefined") module.exports = globalThis.anykFormulas;
