@@ -52,5 +52,7 @@ class GroupOutage:
     def fates(self, draws: Draws) -> Fates:
         """The same for many: a group is lost in a round with all its ranks."""
         groups = draws.places // self.size
+        if draws.shape[1] == 1:  # one piece in each round: whichever group it is, its luck is its own
+            return ended(draws.shared().random(draws.shape) < self.probability, self.end, self.after_seconds)
         lost = draws.shared().random((len(draws.rounds), groups.max(initial=-1) + 1)) < self.probability
         return ended(np.take_along_axis(lost, groups, axis=1), self.end, self.after_seconds)
