@@ -42,7 +42,7 @@ def renew(module: Any, figure: str, rows: Sequence[Row], all_rows: Sequence[Row]
         print(path)
     readme, lines = here / "README.md", "\n".join(markdown([*module.table(all_rows)]))
     place = re.compile(rf"(?<=<!-- {mark} -->\n).*?(?=<!-- end -->)", re.DOTALL)
-    readme.write_text(place.sub(lambda _: f"\n{lines}\n\n", readme.read_text()))
+    readme.write_text(place.sub(lambda _: f"\n{lines}\n\n", readme.read_text(), count=1))  # not once more behind it
 
 
 def markdown(rows: Sequence[Row]) -> list[str]:

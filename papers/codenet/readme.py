@@ -23,7 +23,8 @@ def renewed(text: str, rows: Sequence[Row]) -> str:
     """The README with its tables made anew."""
     for name, make in (("small", small), ("interval", intervals), ("full", full)):
         table = "\n".join(make(rows))
-        text = re.sub(rf"(?<=<!-- {name} -->\n).*?(?=<!-- end -->)", f"\n{table}\n\n", text, flags=re.DOTALL)
+        place = re.compile(rf"(?<=<!-- {name} -->\n).*?(?=<!-- end -->)", re.DOTALL)
+        text = place.sub(lambda _, table=table: f"\n{table}\n\n", text, count=1)
     return text
 
 
