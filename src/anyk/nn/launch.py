@@ -9,9 +9,11 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from anyk.errors import ClusterError, InputError
 from anyk.nn.board import Layout
+from anyk.nn.forked import Forked
 from anyk.nn.meeting import SEAT
 from anyk.nn.tables import BoardTable, StoreTable, Table
 
@@ -24,7 +26,7 @@ _LAST = 30.0
 
 @dataclass
 class _Rank:
-    process: subprocess.Popen[bytes]
+    process: "subprocess.Popen[bytes] | Forked"
     starts: int = 1
 
 
@@ -46,7 +48,7 @@ class Launched:
 
 
 def launch(
-    command: Sequence[str],
+    program: Sequence[str] | Callable[[], object],
     nodes: int,
     *,
     here: Sequence[int] | None = None,
@@ -54,6 +56,7 @@ def launch(
     restarts: int = 3,
     environment: Mapping[str, str] | None = None,
     on_start: Callable[[int, int], None] | None = None,
+    watch: Callable[[], None] | None = None,
     layout: Layout | None = None,
 ) -> Launched:
     """Run a program as P ranks that meet as `anyk.nn.ProcessGroup` finds them.
@@ -62,7 +65,8 @@ def launch(
     slow is left out. The run ends when the ranks end.
 
     Args:
-        command: the program and its arguments, the same for every rank.
+        program: a command and its arguments, the same for every rank. Or a function: the ranks are forked from this
+            process, so that what it has loaded is loaded; it must not have started threads yet, torch's included.
         nodes: P.
         here: ranks of this host; default: all of them.
         meet: ``"host:port"`` of a store over TCP; the launcher of rank 0 serves it. Default: a board in memory of this
@@ -70,13 +74,15 @@ def launch(
         restarts: how often a rank is replaced.
         environment: of the ranks; default: this process's, with one thread for each rank.
         on_start: called with a rank and its process number whenever one starts.
+        watch: called every few milliseconds; whatever it raises ends the run.
         layout: sizes of the board.
 
     Returns:
         Who finished and who was lost, of the ranks of this host.
 
     Raises:
-        InputError: fewer than one node, ranks that are not there, several hosts without a place to meet.
+        InputError: fewer than one node, ranks that are not there, several hosts without a place to meet, a function in
+            a process with threads.
         ClusterError: no rank finished, or the place to meet is out of reach.
     """
     if type(nodes) is not int or nodes < 1:
@@ -84,6 +90,11 @@ def launch(
     own = list(range(nodes)) if here is None else list(here)
     if not own or not set(own) <= set(range(nodes)):
         raise InputError(f"`launch(here={here!r})` needs some of the ranks 0 … {nodes - 1}.")
+    if callable(program) and (threads := len(list(Path("/proc/self/task").iterdir()))) > 1:
+        raise InputError(
+            f"`launch(program=<function>)` forks, and this process has {threads} threads. Set OMP_NUM_THREADS and "
+            "OPENBLAS_NUM_THREADS to 1 before it starts, or give a command."
+        )
     table: Table
     if meet is not None:
         host, _, port = meet.rpartition(":")
@@ -94,21 +105,23 @@ def launch(
         raise InputError("`launch(here=…)`: ranks of several hosts cannot share memory. Give `meet='host:port'`.")
     else:
         table = BoardTable(layout or Layout(nodes))
-    return _Launch(command, nodes, own, table, restarts, environment, on_start or (lambda rank, pid: None)).run()
+    hooks = on_start or (lambda rank, pid: None), watch or (lambda: None)
+    return _Launch(program, nodes, own, table, restarts, environment, *hooks).run()
 
 
 class _Launch:
     def __init__(
         self,
-        command: Sequence[str],
+        program: Sequence[str] | Callable[[], object],
         nodes: int,
         here: Sequence[int],
         table: Table,
         restarts: int,
         environment: Mapping[str, str] | None,
         on_start: Callable[[int, int], None],
+        watch: Callable[[], None],
     ) -> None:
-        self._command, self._restarts, self._on_start = list(command), restarts, on_start
+        self._program, self._restarts, self._on_start, self._look = program, restarts, on_start, watch
         self._nodes, self._here, self._table = nodes, here, table
         self._environment = dict(os.environ if environment is None else environment)
         self._environment.setdefault("OMP_NUM_THREADS", "1")
@@ -139,13 +152,18 @@ class _Launch:
 
     def _start(self, rank: int, starts: int) -> None:
         seat = json.dumps(self._table.seat(rank, starts > 0))
-        process = subprocess.Popen(
-            self._command,
-            env={**self._environment, SEAT: seat, "RANK": str(rank), "WORLD_SIZE": str(self._nodes)},
-            pass_fds=self._table.descriptors,
-            stdin=subprocess.DEVNULL,
-            start_new_session=True,  # Ctrl-C is for the launcher, which ends them
-        )
+        environment = {**self._environment, SEAT: seat, "RANK": str(rank), "WORLD_SIZE": str(self._nodes)}
+        process: subprocess.Popen[bytes] | Forked
+        if callable(self._program):
+            process = Forked(self._program, environment)
+        else:
+            process = subprocess.Popen(
+                list(self._program),
+                env=environment,
+                pass_fds=self._table.descriptors,
+                stdin=subprocess.DEVNULL,
+                start_new_session=True,  # Ctrl-C is for the launcher, which ends them
+            )
         self._ranks[rank] = _Rank(process, starts + 1)
         self._on_start(rank, process.pid)
 
@@ -156,6 +174,7 @@ class _Launch:
             busy = self._table.poll(now)
             if now - reaped > _REAP:
                 reaped = now
+                self._look()
                 self._reap()
                 last = now if self._finished and last is None else last
                 stuck = last is not None and now - last > _LAST

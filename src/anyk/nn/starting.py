@@ -1,17 +1,20 @@
 """Training runs whose nodes are processes: how they are started, and what is believed of what they say."""
 
+import json
 import os
+import subprocess
 import sys
 import tempfile
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from anyk.errors import ClusterError, InputError
-from anyk.nn.launch import launch
 from anyk.nn.places import digest
+from anyk.nn.ranks import ONE_THREAD
 from anyk.nn.training import Trained
 
 
@@ -30,32 +33,37 @@ def become_torchrun(nodes: int, options: Sequence[str], restarts: int = 3) -> No
     os.execve(sys.executable, [sys.executable, "-m", "torch.distributed.run", *settings, *options], environment)
 
 
-def processes(nodes: int, options: Sequence[str], *, on_start: Callable[[int, int], None] | None = None) -> Trained:
+def processes(nodes: int, options: Sequence[str]) -> Trained:
     """Start ``anyk.nn.train`` as P ranks of this machine that meet at a board, and return what they agree upon.
 
     Args:
         nodes: P.
         options: of ``anyk train``.
-        on_start: called with a rank and its process number whenever one starts.
 
     Raises:
         ClusterError: no rank came to its end.
     """
     with tempfile.TemporaryDirectory(prefix="anyk-ranks-") as place:
-        program = [sys.executable, "-m", "anyk.nn.train", *options, "--outcome", place]
-        launched = launch(program, nodes, on_start=on_start)
-        told = []
-        for path in sorted(Path(place).glob("rank-*")):
-            try:
-                told.append(Trained.read(path))
-            except InputError:  # it died while it wrote
-                continue
-    if not told:
-        raise ClusterError("the ranks came to their end and none of them has told what it has trained.")
-    digests = [digest(each.weights) for each in told]
+        told = Path(place) / "launched.json"
+        settings = [f"--nodes={nodes}", f"--told={told}", "anyk.nn.train", *options, f"--outcome={place}"]
+        command = [sys.executable, "-m", "anyk.nn.ranks", *settings]
+        ended = subprocess.run(command, env={**os.environ, **ONE_THREAD}, stdin=subprocess.DEVNULL, check=False)
+        if ended.returncode or not told.exists():
+            raise ClusterError(f"no rank came to its end (status {ended.returncode}). What was written above says why.")
+        return _believed(Path(place), json.loads(told.read_text()))
+
+
+def _believed(place: Path, launched: Mapping[str, Any]) -> Trained:
+    """What most ranks have trained, as the one of them tells it that was there all the time."""
+    found = []
+    for path in sorted(place.glob("rank-*")):
+        with suppress(InputError):  # it died while it wrote
+            found.append(Trained.read(path))
+    if not found:
+        raise ClusterError("the ranks came to their end, and none of them has told what it has trained.")
+    digests = [digest(each.weights) for each in found]
     usual = Counter(digests).most_common(1)[0][0]
-    best = min(
-        (each for each, own in zip(told, digests, strict=True) if own == usual), key=lambda each: each.run.joined
-    )
-    run = replace(best.run, ranks_lost=launched.lost, ranks_left_out=launched.left_out)
-    return replace(best, run=run)
+    alike = [each for each, own in zip(found, digests, strict=True) if own == usual]
+    best = min(alike, key=lambda each: each.run.joined)
+    lost, left_out = (tuple(launched[name]) for name in ("lost", "left_out"))
+    return replace(best, run=replace(best.run, ranks_lost=lost, ranks_left_out=left_out))

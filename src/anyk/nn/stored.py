@@ -8,6 +8,7 @@ from functools import cached_property
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from anyk.code import Code
@@ -17,7 +18,7 @@ from anyk.nn.codes import TrainingCode
 from anyk.nn.collective import Collective
 from anyk.nn.precision import combined_in, decodes, exact, rounding
 from anyk.nn.verdict import LEAST_COLUMNS
-from anyk.screening import Model, columns_for, draw_columns, locate
+from anyk.screening import Located, Model, columns_for, draw_columns, locate
 
 #: Updates after which the rounding they leave in the stored blocks is as large as that of one product.
 _DRIFT = 100
@@ -87,21 +88,10 @@ class StoredMatrix:
         code, collective = self.storage, self.collective
         if code.workers == code.recovery_threshold and not new:
             return []
-        rng = collective.random()
-        tasks = [task for task in np.flatnonzero(collective.health.active).tolist() if task not in new]
-        count = max(LEAST_COLUMNS, columns_for(len(tasks) - code.recovery_threshold - 1))
-        columns = torch.from_numpy(draw_columns(stored.shape[2], count, rng)).to(exact(stored[:0]))
-        with torch.no_grad():
-            prints = torch.matmul(exact(stored), columns)
-            sizes = torch.zeros_like(prints[:, 0, 0]) if made_of is None else made_of.to(prints)
-            told = torch.cat([prints, sizes[:, None, None].expand(-1, 1, columns.shape[1])], dim=1)
-            everybodys, came = collective.gather(told, self.code.nodes if everybody or new else self._enough)
-        tasks = [task for task in tasks if came[task]]
-        known = everybodys.cpu().numpy()
-        size = float(np.median(np.nan_to_num(known[tasks, -1, 0] / code.answer_sizes[tasks], nan=np.inf)))
-        usual = size / np.sqrt(stored[0].numel()) * float(columns.square().sum(dim=0).mean().sqrt())
-        answers, noise = {task: known[task, :-1] for task in tasks}, self.noise(stored.dtype)
-        found = locate(code, answers, self.model, rng, noise=noise, usual=usual)
+        for needed in (self.code.nodes,) if everybody or new else (self._enough, self.code.nodes):
+            tasks, found, came = self._checked(stored, made_of, needed, new)
+            if found.found or came.all():
+                break  # else those that were late may decide it
         collective.decided(f"{self.name} stored: {found.found} {found.wrong}")
         if not found.found:
             raise Uncorrectable(f"{self.name} stored blocks: {found.reason}.")
@@ -110,6 +100,27 @@ class StoredMatrix:
         self.rebuild(stored, sorted({*found.wrong, *unasked, *new}), healthy)
         collective.health.note("regenerated", found.wrong, self.name)
         return list(found.wrong)
+
+    def _checked(
+        self, stored: Tensor, made_of: Tensor | None, needed: int, new: Sequence[int]
+    ) -> tuple[list[int], Located, NDArray[np.bool_]]:
+        """Whose blocks were looked at, who of them is wrong, and whose fingerprints came."""
+        code, collective = self.storage, self.collective
+        rng = collective.random()
+        tasks = [task for task in np.flatnonzero(collective.health.active).tolist() if task not in new]
+        count = max(LEAST_COLUMNS, columns_for(len(tasks) - code.recovery_threshold - 1))
+        columns = torch.from_numpy(draw_columns(stored.shape[2], count, rng)).to(exact(stored[:0]))
+        with torch.no_grad():
+            prints = torch.matmul(exact(stored), columns)
+            sizes = torch.zeros_like(prints[:, 0, 0]) if made_of is None else made_of.to(prints)
+            told = torch.cat([prints, sizes[:, None, None].expand(-1, 1, columns.shape[1])], dim=1)
+            everybodys, came = collective.gather(told, needed)
+        tasks = [task for task in tasks if came[task]]
+        known = everybodys.cpu().numpy()
+        size = float(np.median(np.nan_to_num(known[tasks, -1, 0] / code.answer_sizes[tasks], nan=np.inf)))
+        usual = size / np.sqrt(stored[0].numel()) * float(columns.square().sum(dim=0).mean().sqrt())
+        answers, noise = {task: known[task, :-1] for task in tasks}, self.noise(stored.dtype)
+        return tasks, locate(code, answers, self.model, rng, noise=noise, usual=usual), came
 
     def rebuild(self, stored: Tensor, nodes: list[int], healthy: list[int]) -> None:
         """Decode W from healthy blocks and encode it again for some nodes, in one step.
