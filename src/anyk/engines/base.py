@@ -86,6 +86,7 @@ class Caps:
         remote: workers may be on other hosts.
         min_task_seconds: below this a piece of work is not worth sending.
         exchange: workers take blocks from each other (`Far`).
+        same_process: work runs in this process, and gets its arguments as they are.
     """
 
     shared_memory: bool
@@ -95,6 +96,7 @@ class Caps:
     remote: bool
     min_task_seconds: float
     exchange: bool = False
+    same_process: bool = False
 
 
 @dataclass(frozen=True)

@@ -214,6 +214,7 @@ class FuturesEngine(FleetEngine):
             respawn=threads,
             remote=not self._means.shares,
             min_task_seconds=1e-4 if threads else 2e-3,
+            same_process=threads,
         )
         self._in_hand: dict[int, Future[Any]] = {}
         super().__init__(len(self._executors), faults)

@@ -5,7 +5,7 @@ race.
 """
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from anyk.engines.pumped import PumpedEngine
 from anyk.faults.base import Fate, FateOf
@@ -48,3 +48,4 @@ class InlineEngine(PumpedEngine):
 
     def __init__(self, workers: int, *, faults: FateOf | None = None) -> None:
         super().__init__("inline", workers, RealPace(), faults=faults)
+        self.caps = replace(self.caps, same_process=True)

@@ -2,6 +2,7 @@
 
 import sys
 import warnings
+from typing import Any
 
 import numpy as np
 
@@ -13,7 +14,9 @@ from anyk.verbs.product import Product
 WAIT = "Wait for more answers (stop=anyk.everyone), use a wider dtype or more workers"
 
 
-def judge(product: Product, code: Code, tolerance: float | None, *, scale: float = 1.0, remedy: str = WAIT) -> None:
+def judge(
+    product: Product, code: Code, tolerance: float | None, *, scale: float = 1.0, remedy: str = WAIT, dtype: Any = None
+) -> None:
     """Check a product's error; to be called by what a verb calls.
 
     Args:
@@ -22,6 +25,7 @@ def judge(product: Product, code: Code, tolerance: float | None, *, scale: float
         tolerance: relative error asked for; None: what the code is designed for, or half the digits of the dtype.
         scale: the size of what was added up, relative to that of the product: so much may rounding be enlarged.
         remedy: what the caller can do.
+        dtype: of the product, where it is no array of NumPy's.
 
     Raises:
         PrecisionError: the error is not finite.
@@ -29,9 +33,10 @@ def judge(product: Product, code: Code, tolerance: float | None, *, scale: float
     Warns:
         PrecisionWarning: the error is too large.
     """
-    error, dtype = product.error, product.value.dtype
+    error = product.error
     if error is None:
         return
+    dtype = product.value.dtype if dtype is None else dtype
     if not np.isfinite(error):
         raise PrecisionError(
             f"the product is not finite: an answer among tasks {list(product.survivors)} holds NaN or infinity, or the "

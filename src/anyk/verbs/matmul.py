@@ -16,7 +16,10 @@ from anyk.errors import InputError
 from anyk.job import StopRule, deadline, first_threshold, until
 from anyk.screening import Model
 from anyk.sparse import is_sparse
+from anyk.verbs.devices import device_product, runs_here
 from anyk.verbs.integers import exactly, roundable
+from anyk.verbs.judgement import judge
+from anyk.verbs.library import Library
 from anyk.verbs.opened import opened_engine
 from anyk.verbs.operands import Operands, operands
 from anyk.verbs.product import Product, nothing
@@ -58,7 +61,9 @@ def matmul(
         A: matrix (height, depth) or vector (depth,). float32, float64, complex64 and complex128 are computed in their
             own precision, half precision in float32, integers and booleans exactly in int64. Sparse matrices (SciPy's,
             and arrays of the ``sparse`` package) are encoded as sums of sparse blocks, and never made dense; integer
-            ones are computed as float64.
+            ones are computed as float64. torch tensors and arrays of the array API standard (CuPy's) stay on their
+            device where work runs in this process (``"inline"``, ``"futures"``), else they are copied; the product is
+            on their device.
         B: matrix (depth, width) or vector (depth,).
         code: how to encode; default: what `anyk.planning.choose` makes of the shapes, ``workers``, ``stragglers``.
         workers: number of tasks where no code is given; default: the engine's workers, or the machine's cores and the
@@ -115,8 +120,10 @@ def matmul(
     """
     given = operands("matmul", A, B, check_finite=check_finite)
     rng = np.random.default_rng(rng)
-    if not (given.a.size and given.b.size):
-        return nothing(given.shape, np.dtype(np.int64) if given.is_integer else given.a.dtype)
+    if 0 in (*given.a.shape, *given.b.shape):
+        here = given.here()
+        zeros = nothing(given.shape, np.dtype(np.int64) if given.is_integer else here.a.dtype)
+        return _brought_home(zeros, given.home)
     asked = Screening.of("matmul", code, wrong, screen, model)
     extra = asked.extra if asked else 0
     rule = stop or (first_threshold(extra) if tolerance is None else until(tolerance))
@@ -126,12 +133,16 @@ def matmul(
         )
         if asked and not code:
             asked.check("matmul", chosen)
+        settings = Settings(chosen, opened, rule, timeout, retries, watch)
+        if given.home is not None and runs_here(opened) and not given.is_integer:
+            return _there(given, given.home, settings, asked, verify, tolerance, rng)
+        home, given = given.home, given.here()
         # What centering takes out, and what fits sample, is dense.
         sparse = is_sparse(given.a) or is_sparse(given.b)
         centering = center and result == "array" and not sparse and (not chosen.is_exact or isinstance(rule, deadline))
         fitting = fit and result == "array" and not sparse and not chosen.is_exact
         call = Call(
-            Settings(chosen, opened, rule, timeout, retries, watch),
+            settings,
             verify,
             centering,
             fitting,
@@ -145,8 +156,10 @@ def matmul(
         if result != "array" and (given.is_integer or given.shape != (len(given.a), given.b.shape[1])):
             raise InputError(f"`matmul(result={result!r})` leaves products of floating-point matrices on the cluster.")
         if given.is_integer:
-            return _integer_product(given, call, choosy=stop is None and tolerance is None)
-        return product_of(given.a, given.b, given.shape, call)
+            product = _integer_product(given, call, choosy=stop is None and tolerance is None)
+        else:
+            product = product_of(given.a, given.b, given.shape, call)
+        return _brought_home(product, home)
 
 
 def _integer_product(given: Operands, call: Call, *, choosy: bool) -> Product:
@@ -160,6 +173,28 @@ def _integer_product(given: Operands, call: Call, *, choosy: bool) -> Product:
 
     value = exactly(given.a, given.b, call.rng, multiplied).reshape(given.shape)
     return replace(products[-1], value=value, error=0.0, error_kind="exact")
+
+
+def _brought_home(product: Product, home: Library | None) -> Product:
+    """The product as an array of its operands' library, where that is not NumPy."""
+    return product if home is None else replace(product, value=home.asarray(product.value, product.value.dtype))
+
+
+def _there(
+    given: Operands,
+    library: Library,
+    settings: Settings,
+    asked: Screening | None,
+    verify: bool,
+    tolerance: float | None,
+    rng: Generator,
+) -> Product:
+    """A product that stays on the device of its operands."""
+    dtype = library.dtype_of(given.a)
+    both = given.a, given.b
+    product = device_product(library, both, dtype, settings, asked=asked, verify=verify, rng=rng)
+    judge(product, settings.code, tolerance, dtype=dtype)
+    return replace(product, value=library.xp.reshape(product.value, given.shape))
 
 
 def _default_workers(stragglers: int) -> int:

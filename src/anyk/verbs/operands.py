@@ -1,6 +1,6 @@
 """The public border: what the caller hands in becomes two matrices that can be multiplied, or one clear error."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -9,6 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 from anyk.arrays import working_dtype
 from anyk.errors import InputError
 from anyk.sparse import as_rows, entries, is_sparse, places
+from anyk.verbs.library import Library, brought_here
 
 Array = NDArray[Any]
 
@@ -22,12 +23,20 @@ class Operands:
         b: shape (depth, width), likewise.
         shape: of the caller's result: a vector operand takes its axis with it.
         is_integer: both came as integers or booleans.
+        home: the library that both are of, where that is not NumPy.
     """
 
     a: Array
     b: Array
     shape: tuple[int, ...]
     is_integer: bool
+    home: Library | None = None
+
+    def here(self) -> "Operands":
+        """As arrays of NumPy's."""
+        if self.home is None:
+            return self
+        return replace(self, a=self.home.to_host(self.a), b=self.home.to_host(self.b))
 
 
 def operands(call: str, A: ArrayLike, B: ArrayLike, *, check_finite: bool = True) -> Operands:
@@ -42,17 +51,13 @@ def operands(call: str, A: ArrayLike, B: ArrayLike, *, check_finite: bool = True
     Raises:
         InputError: shapes that cannot be multiplied, dtypes that are not numbers, or entries that are not finite.
     """
+    if (home := Library.of(call, A, B)) is not None:
+        return _foreign(call, home, A, B, check_finite=check_finite)
     a, b = (
         _numbers(call, name, as_rows(given)) if is_sparse(given) else _numbers(call, name, given)
         for name, given in (("A", A), ("B", B))
     )
-    left = a[None, :] if a.ndim == 1 else a
-    right = b[:, None] if b.ndim == 1 else b
-    if left.shape[1] != right.shape[0]:
-        raise InputError(
-            f"`{call}(A, B)` multiplies along A's last and B's first axis, which must agree; "
-            f"A is {a.shape} and B is {b.shape}. Transpose or slice one of them."
-        )
+    left, right = _matrices(call, a, b)
     # Sparse integers are computed as floating-point numbers: digits of them would fill in.
     whole = a.dtype.kind in "iub" and b.dtype.kind in "iub" and not (is_sparse(a) or is_sparse(b))
     if not whole:
@@ -62,6 +67,39 @@ def operands(call: str, A: ArrayLike, B: ArrayLike, *, check_finite: bool = True
             _finite(call, "A", left)
             _finite(call, "B", right)
     return Operands(left, right, (*a.shape[:-1], *b.shape[1:]), whole)
+
+
+def _matrices(call: str, a: Any, b: Any) -> tuple[Any, Any]:
+    """Vectors as a row and a column.
+
+    Raises:
+        InputError: the inner lengths differ.
+    """
+    left = a[None, :] if a.ndim == 1 else a
+    right = b[:, None] if b.ndim == 1 else b
+    if left.shape[1] != right.shape[0]:
+        raise InputError(
+            f"`{call}(A, B)` multiplies along A's last and B's first axis, which must agree; "
+            f"A is {tuple(a.shape)} and B is {tuple(b.shape)}. Transpose or slice one of them."
+        )
+    return left, right
+
+
+def _foreign(call: str, home: Library, A: Any, B: Any, *, check_finite: bool) -> Operands:
+    """Operands of another library, which stay where they are; integers come here, to be computed exactly."""
+    a, b = home.plain(A), home.plain(B)
+    for name, given in (("A", a), ("B", b)):
+        if given.ndim not in (1, 2):
+            raise InputError(f"`{call}` takes matrices and vectors; {name} has shape {tuple(given.shape)}.")
+    dtypes = home.dtype_of(a), home.dtype_of(b)
+    whole = all(dtype.kind in "iub" for dtype in dtypes)
+    if whole:
+        return replace(operands(call, home.to_host(a), home.to_host(b)), home=home)
+    left, right = (home.asarray(each, working_dtype(*dtypes)) for each in _matrices(call, a, b))
+    for name, matrix in (("A", left), ("B", right)):
+        if check_finite and not np.isfinite(complex(matrix.sum())):
+            finite_numbers(call, name, home.to_host(matrix))
+    return Operands(left, right, (*map(int, a.shape[:-1]), *map(int, b.shape[1:])), False, home)
 
 
 def finite_matrix(call: str, name: str, given: ArrayLike, *, check_finite: bool = True) -> Array:
@@ -96,7 +134,7 @@ def finite_numbers(call: str, name: str, given: ArrayLike, *, check_finite: bool
         InputError: neither, not numbers, or entries that are not finite.
     """
     refuse_sparse(call, name, given)
-    array = _numbers(call, name, given)
+    array = _numbers(call, name, brought_here(call, given))
     if check_finite:
         _finite(call, name, array)
     return array

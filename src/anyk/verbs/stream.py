@@ -95,7 +95,7 @@ def stream(
     if deadline is not None and not deadline > 0:
         raise InputError(f"`stream(deadline={deadline})`: a deadline lies after the start; use more than 0 seconds.")
     asked = Screening.of("stream", code, wrong, screen, model)
-    given = operands("stream", A, B, check_finite=check_finite)
+    given = operands("stream", A, B, check_finite=check_finite).here()
     a, b = (matrix.astype(np.float64) if given.is_integer else matrix for matrix in (given.a, given.b))
     if not (a.size and b.size):
         return (each for each in [nothing(given.shape, a.dtype)])

@@ -56,7 +56,7 @@ def product_of(a: Array, b: Array, shape: tuple[int, ...], call: Call) -> Produc
     with peak_memory() as peak:
         product = _measured_product(a, b, shape, call)
     product = replace(product, peak_bytes=peak[0] if peak else None)
-    judge(product, call.settings.code, call.tolerance)
+    judge(product, call.settings.code, call.tolerance, dtype=a.dtype)
     return product
 
 
