@@ -4,19 +4,21 @@ The verbs are `matmul` (encode, multiply on workers, decode from whoever answere
 every answer), `place` (a matrix that stays on the workers), `decode` (the last step alone) and `locate` (who answered
 wrongly?).
 The codes are in `anyk.codes`, the engines that run workers in `anyk.engines`, models of delays and losses in
-`anyk.faults`; coded training is in `anyk.nn`, which needs PyTorch.
+`anyk.faults`; `simulate` says how long products would take on thousands of workers; coded training is in `anyk.nn`,
+which needs PyTorch.
 """
 
 from importlib import import_module
 from typing import Any
 
-from anyk import codes, engines, errors, faults
+from anyk import codes, engines, errors, faults, simulation
 from anyk.code import Code
 from anyk.errors import AnykError, ClusterError, CodeError, InputError, PrecisionError, PrecisionWarning
 from anyk.job import deadline, everyone, first_threshold, until
 from anyk.partition import Partition
 from anyk.planning import Plan, plan
 from anyk.screening import Located
+from anyk.simulation import Completion, simulate
 from anyk.verbs import (
     CodedMatrix,
     Product,
@@ -36,6 +38,7 @@ __all__ = [
     "Code",
     "CodedMatrix",
     "CodeError",
+    "Completion",
     "InputError",
     "Located",
     "Partition",
@@ -58,6 +61,8 @@ __all__ = [
     "matmul_stored",
     "place",
     "plan",
+    "simulate",
+    "simulation",
     "stream",
     "until",
 ]

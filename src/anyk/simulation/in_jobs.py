@@ -68,7 +68,7 @@ def _ended(
     first = _pieces(block.first, row)
     pieces = [[piece] for piece in first] + [[] for _ in range(workers - chosen.tasks)]
     work = _Work([mine + later.get(rank, []) for rank, mine in enumerate(pieces)], screened, block.load)
-    engine = SimulatedEngine(workers, faults=work.fate, task_seconds=0.0, compute=False)
+    engine: Any = SimulatedEngine(workers, faults=work.fate, task_seconds=0.0, compute=False)
     knows = _Counting(chosen) if code is None else _Tables(code)
     job = Job(
         chosen.tasks,

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from functools import partial
+from pathlib import Path
 
 import numpy as np
 from numpy.random import Generator
@@ -9,7 +10,7 @@ from numpy.typing import ArrayLike
 
 from anyk.code import Code
 from anyk.errors import InputError
-from anyk.faults import FaultModel, preset
+from anyk.faults import PRESETS, FaultModel, Trace, preset
 from anyk.simulation.again import after_crashes, after_wrong_answers, because_late
 from anyk.simulation.answers import durations
 from anyk.simulation.attempts import Array, Load
@@ -50,8 +51,8 @@ def simulate(
             ``"polynomial:8x8"``, see `anyk.simulation.strategy`); or a strategy.
         workers: how many; default: as many as the code has tasks. More than tasks are idle until something is lost.
         products: how many are simulated; at least 1.
-        delays: a fault model, or a name of `anyk.faults.PRESETS`; None: nothing ever happens. A model of whole task
-            times (shifted exponential, Pareto, log-normal, bimodal, bursts, trace) is multiplied by the task's nominal
+        delays: a fault model, a name of `anyk.faults.PRESETS`, or a CSV file of recorded seconds (see
+            `anyk.faults.Trace`); None: nothing ever happens. A model of whole task times (shifted exponential, Pareto, log-normal, bimodal, bursts, trace) is multiplied by the task's nominal
             time; another model's delays are added to it.
         seconds: nominal time of one worker's equal share of the uncoded product: one number, or one for each worker
             where they differ, shape (workers,).
@@ -87,7 +88,7 @@ def simulate(
     work = np.asarray(seconds, np.float64)
     work = durations("simulate", np.full(count, work) if work.ndim == 0 else work)
     _check(chosen, count, work.size, products, extra, retries)
-    model = preset(delays) if isinstance(delays, str) else delays
+    model = named(delays) if isinstance(delays, str) else delays
     size = 1.0 if equal_tasks else chosen.share * count
     load = Load(model, work, size, int(np.random.default_rng(rng).integers(2**63)))
     enough = partial(_enough, chosen)
@@ -114,6 +115,18 @@ def simulate(
         if progress is not None:
             progress(min(start + step, products), products)
     return Completion(chosen, count, *(np.concatenate(part) for part in zip(*parts, strict=True)))
+
+
+def named(delays: str) -> FaultModel:
+    """A preset by name, or the recorded delays of a file.
+
+    Raises:
+        InputError: neither; or a line of the file holds no delays.
+    """
+    head = delays.partition(":")[0]
+    if head in PRESETS or not (Path(delays).exists() or "." in head):
+        return preset(delays)
+    return Trace(delays)
 
 
 def _check(chosen: Strategy, workers: int, given: int, products: int, extra: int, retries: int) -> None:
