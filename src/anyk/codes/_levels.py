@@ -69,7 +69,7 @@ def candidates(m: int, k: int, workers: int, noise: float, *, geometric: bool) -
         geometric: only weights that fall steadily, which lose accuracy gracefully.
     """
     g, pairs = k - m + 1, ceil(m / 2)
-    for factor in (0.7, 0.8, 1.0, 1.25, 1.6, 2.0, 2.5, 3.3, 5.0):
+    for factor in (0.7, 0.8, 0.9, 1.0, 1.12, 1.25, 1.4, 1.6, 1.8, 2.0, 2.5, 3.3, 5.0):
         ratio = factor * noise ** (1 / k)
         if m < _POWERS_END:
             yield Candidate(f"powers, radius {ratio:.2g}", *_powers(m, workers, ratio))
