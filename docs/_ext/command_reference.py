@@ -37,7 +37,7 @@ def section(command, context) -> str:
 def table(command, context) -> str:
     """Its options as a table; what Click says of them, and how it says it."""
     records = [each.get_help_record(context) for each in command.params if each.param_type_name == "option"]
-    rows = [f"| {_code(record[0])} | {_plain(record[1])} |" for record in records]
+    rows = [f"| {_code(record[0])} | {_plain(record[1])} |" for record in records if record]  # none: a hidden option
     return "\n".join(["| option | |", "| --- | --- |", *rows])
 
 
