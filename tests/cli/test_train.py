@@ -1,9 +1,14 @@
 """``anyk train`` and ``anyk report``: what they tell and write, and what they refuse."""
 
 import json
+import os
 import re
+import signal
 import sys
+import time
+from contextlib import suppress
 from importlib import import_module
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -146,3 +151,95 @@ def test_a_file_that_no_run_wrote_makes_no_page(run, tmp_path):
     assert done.exit_code == 2
     assert "not what a run wrote" in done.stderr
     assert not (tmp_path / "page.html").exists()
+
+
+# --- runs that go on, runs on ranks -----------------------------------------------------------------------------------
+
+
+def test_a_run_goes_on_from_its_directory_with_the_settings_it_was_begun_with(run, data, tmp_path):
+    asked = ("train", "--data", data, *SMALL, "--nodes", 12, "--error-rate", 0.02)
+    whole = json.loads(run(*asked, "--steps", 26, "-o", tmp_path / "whole", "--json").stdout)
+    run(*asked, "--steps", 14, "--resume", tmp_path / "run", "-q")
+    done = run("train", "--resume", tmp_path / "run", "--steps", 26, "-o", tmp_path / "rest", "--json")
+    told = json.loads(done.stdout)
+    losses, rest = (json.loads((tmp_path / name / "run.json").read_text())["losses"] for name in ("whole", "rest"))
+
+    assert done.exit_code == 0, done.output
+    assert told["configuration"] == whole["configuration"]
+    assert (told["steps"], told["executed"]) == (26, 26)
+    assert told["accuracy"] == whole["accuracy"]
+    assert rest == pytest.approx(losses, rel=1e-3)
+    assert told["errors_injected"] > 0
+
+
+def test_a_run_that_is_whole_already_is_told_again(run, data, tmp_path):
+    asked = ("train", "--data", data, *SMALL, "--steps", 8, "--resume", tmp_path / "run", "--json")
+    first, again = (json.loads(run(*asked).stdout) for _ in range(2))
+
+    assert {**again, "seconds": 0} == {**first, "seconds": 0}
+
+
+@pytest.mark.parametrize(("words", "told"), [(("--lr", 0.2), "lr=0.5, not 0.2"), (("--seed", 5), "seed=0, not 5")])
+def test_going_on_with_other_settings_is_refused(run, data, tmp_path, words, told):
+    run("train", "--data", data, *SMALL, "--steps", 4, "--resume", tmp_path / "run", "-q")
+    done = run("train", "--resume", tmp_path / "run", *words)
+
+    assert done.exit_code == 2
+    assert told in done.stderr
+
+
+def test_a_damaged_record_of_the_settings_is_told(run, data, tmp_path):
+    (tmp_path / "configuration.json").write_text("{")
+    done = run("train", "--resume", tmp_path)
+
+    assert done.exit_code == 2
+    assert "configuration.json` is damaged" in done.stderr
+
+
+@pytest.mark.cluster
+@pytest.mark.timeout(300)
+def test_ranks_tell_what_virtual_nodes_tell(start, run, data, tmp_path):
+    asked = ("train", "--data", data, *SMALL, "--grid", "1x2", "--nodes", 6, "--steps", 12, "--json")
+    virtual = json.loads(run(*asked).stdout)
+    out, err = start(*asked, "--engine", "processes", "--error-rate", 0.01, "-o", tmp_path / "out").communicate()
+    told = json.loads(out)
+
+    assert told.keys() == virtual.keys(), err
+    assert (told["engine"], told["accuracy"], told["steps"]) == ("processes", virtual["accuracy"], 12)
+    assert told["errors_injected"] == sum(told["errors_by_step"].values()) > 0
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["model.safetensors", "run.json"]
+
+
+@pytest.mark.slow
+@pytest.mark.cluster
+@pytest.mark.timeout(600)
+def test_ranks_under_torchrun_tell_the_same(start, run, data):
+    asked = ("train", "--data", data, *SMALL, "--grid", "1x2", "--nodes", 6, "--steps", 12, "--json")
+    virtual = json.loads(run(*asked).stdout)
+    out, err = start(*asked, "--engine", "torchrun", "--error-rate", 0.01).communicate()
+    told = json.loads(out)
+
+    assert told.keys() == virtual.keys(), err
+    assert (told["engine"], told["accuracy"], told["steps"]) == ("torchrun", virtual["accuracy"], 12)
+
+
+@pytest.mark.slow
+@pytest.mark.cluster
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("engine", ["virtual", "processes"])
+def test_a_run_of_which_everything_was_killed_goes_on(start, run, data, tmp_path, engine):
+    asked = ("train", "--data", data, *SMALL, "--grid", "1x2", "--nodes", 6, "--steps", 400, "--json")
+    whole = json.loads(run(*asked).stdout)
+    first = start(*asked, "--engine", engine, "--resume", tmp_path / "run")
+    while not (tmp_path / "run/step-000000000020").exists():
+        assert first.poll() is None
+        time.sleep(0.01)
+    for entry in Path("/proc").glob("[0-9]*"):  # the command, the launcher, every rank
+        with suppress(OSError):
+            if str(tmp_path / "run") in (entry / "cmdline").read_text():
+                os.kill(int(entry.name), signal.SIGKILL)
+    first.wait()
+    out, err = start("train", "--resume", tmp_path / "run", "--engine", engine, "--json").communicate()
+    told = json.loads(out)
+
+    assert (told["accuracy"], told["steps"], told["finished"]) == (whole["accuracy"], 400, True), err
