@@ -94,7 +94,7 @@ def _overheads(engine: Engine, turns: int) -> tuple[float, float]:
             began = perf_counter()
             matmul(small, small, code, engine=engine, rng=0)
             times[code.workers].append(perf_counter() - began)
-    one, all_of_them = (float(np.quantile(each, 0.25)) for each in times.values())
+    one, all_of_them = (min(each) for each in times.values())
     per_task = max((all_of_them - one) / (many.workers - few.workers), 1e-2 * one)
     return max(one - per_task, 1e-2 * one), per_task
 
