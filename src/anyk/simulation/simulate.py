@@ -52,8 +52,9 @@ def simulate(
         workers: how many; default: as many as the code has tasks. More than tasks are idle until something is lost.
         products: how many are simulated; at least 1.
         delays: a fault model, a name of `anyk.faults.PRESETS`, or a CSV file of recorded seconds (see
-            `anyk.faults.Trace`); None: nothing ever happens. A model of whole task times (shifted exponential, Pareto, log-normal, bimodal, bursts, trace) is multiplied by the task's nominal
-            time; another model's delays are added to it.
+            `anyk.faults.Trace`); None: nothing ever happens. A model of whole task times (shifted exponential, Pareto,
+            log-normal, bimodal, bursts, trace) is multiplied by the task's nominal time; another model's delays are
+            added to it.
         seconds: nominal time of one worker's equal share of the uncoded product: one number, or one for each worker
             where they differ, shape (workers,).
         equal_tasks: every task takes that time, whatever the code; else a task takes as much longer as it holds more of
