@@ -40,3 +40,16 @@ def test_the_table_holds_what_the_codes_promise(monkeypatch):
 
     assert [row[2] for row in rows] == ["4", "5", "6", "7"]
     assert all(float(row[3].split()[0]) < 1e-3 for row in rows)
+
+
+def test_the_law_in_numbers_is_computed_from_the_precision_of_a_product():
+    from anyk.weights import product_error
+
+    page = (ROOT / "docs/approximate.md").read_text()
+    lines = re.findall(r"^\| (\d+)[^|]*\| (\S+) \| (\S+) \| (\S+) \|$", page, re.MULTILINE)
+
+    assert [int(levels) for levels, *_ in lines] == [1, 2, 3, 4, 5, 10]
+    for levels, *said in lines:
+        assert said == [
+            f"{product_error(dtype) ** (1 / int(levels)):.1e}" for dtype in ("float64", "float32", "bfloat16")
+        ]
