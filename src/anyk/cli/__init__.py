@@ -15,6 +15,7 @@ from anyk.cli.plan import plan
 from anyk.cli.report_page import report
 from anyk.cli.reproduce import reproduce
 from anyk.cli.show import show
+from anyk.cli.simulate import simulate
 from anyk.cli.train import train
 
 __all__ = ["main"]
@@ -41,5 +42,5 @@ def main() -> None:
     """
 
 
-for command in (demo, matmul, plan, codes, show, discover, train, bench, report, reproduce):
+for command in (demo, matmul, plan, simulate, codes, show, discover, train, bench, report, reproduce):
     main.add_command(command)
