@@ -6,7 +6,7 @@ import pytest
 import anyk
 from anyk.errors import ClusterError
 from anyk.testing.engines import EngineContract
-from tests.distributed.verbs import CODES, every_verb, several_at_once
+from tests.distributed.verbs import CODES, every_verb, reduced, resident_blocks_move_once, several_at_once
 
 
 class TestMPI(EngineContract):
@@ -33,6 +33,14 @@ def engine():
 @pytest.mark.parametrize("code", CODES, ids=lambda code: code.name)
 def test_every_verb_with_every_code(code, engine):
     every_verb(engine, code)
+
+
+def test_the_master_receives_one_c_in_place_of_all_answers(engine):
+    reduced(engine, anyk.codes.matdot(2, workers=3))
+
+
+def test_blocks_of_a_placed_matrix_move_once(engine):
+    resident_blocks_move_once(engine, anyk.codes.mds(2, 3))
 
 
 def test_several_products_at_once(engine):

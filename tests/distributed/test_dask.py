@@ -19,15 +19,8 @@ from anyk.engines.work import nap
 from anyk.errors import ClusterError, InputError, WorkerLost
 from anyk.faults import ShiftedExponential
 from anyk.job import everyone
-from anyk.testing.engines import EngineContract
-from tests.distributed.verbs import (
-    CODES,
-    Struck,
-    every_verb,
-    killed_before_during_and_after,
-    products_while_one_is_stopped,
-    several_at_once,
-)
+from tests.distributed.on_a_cluster import CODE, LASTING, OnACluster, eventually, everyone_answers
+from tests.distributed.verbs import several_at_once
 
 distributed = pytest.importorskip("distributed")
 dask = pytest.importorskip("dask")
@@ -38,9 +31,6 @@ pytestmark = [
     # Dask's own: sockets and processes that it closes a little later.
     pytest.mark.filterwarnings("ignore::ResourceWarning"),
 ]
-
-CODE = anyk.codes.matdot(2, workers=6)
-LASTING = ShiftedExponential(shift=1.0, scale=0.1, unit_seconds=0.15)
 
 
 @pytest.fixture(scope="module")
@@ -68,13 +58,20 @@ def client(cluster):
 
 
 @pytest.fixture(scope="module")
-def own():
+def three(cluster):
+    """The shared cluster's workers, for what harms none of them."""
+    with anyk.engines.open(cluster) as engine:
+        yield engine
+
+
+@pytest.fixture(scope="module")
+def six():
     """Six workers of the engine's own whose tasks last a little."""
     with anyk.engines.open("dask:6", faults=LASTING) as engine:
         yield engine
 
 
-class TestDask(EngineContract):
+class TestDask(OnACluster):
     @pytest.fixture(autouse=True)
     def address(self, cluster):
         self.address = cluster.scheduler_address
@@ -90,18 +87,36 @@ class TestDask(EngineContract):
         assert sorted(lane.pid for lane in engine.lanes) == sorted(pids)
 
 
-@pytest.mark.parametrize("code", CODES, ids=lambda code: code.name)
-def test_every_verb_with_every_code(code, cluster):
-    with anyk.engines.open(cluster) as engine:
-        every_verb(engine, code)
-
-
 def test_a_verb_takes_a_client_and_leaves_it_and_nothing_behind(client):
     A, B = np.random.default_rng(0).standard_normal((2, 30, 30))
     np.testing.assert_allclose(anyk.matmul(A, B, CODE, engine=client).value, A @ B)
 
     assert client.submit(abs, -1).result() == 1
     assert eventually(lambda: not lanes_known_to(client))
+
+
+def test_a_product_stays_on_the_cluster_as_a_dask_array_of_the_callers(client):
+    A, B = np.random.default_rng(0).standard_normal((2, 301, 200))
+    for code in (anyk.codes.matdot(2, workers=3), anyk.codes.generalized_polydot(2, 1, 2, workers=4)):
+        product = anyk.matmul(A, B.T, code, engine=client, result="dask")  # its engine is closed by now
+        there = client.compute((product.value @ product.value.T).sum() if code.partition.rows == 1 else product.value)
+
+        assert (product.value.shape, product.value.dtype) == ((301, 301), A.dtype)
+        assert product.error < 1e-12
+        assert product.moved.from_workers < 0.7 * 301 * 301 * 8  # some rows, to measure the error by
+        expected = A @ B.T
+        np.testing.assert_allclose(product.value.compute(scheduler=client), expected, atol=1e-9)
+        assert there.result() is not None
+
+
+def test_wrong_answers_do_not_stay_on_the_cluster(cluster):
+    A, B = np.random.default_rng(0).standard_normal((2, 120, 120))
+    faults = anyk.faults.Zeros(ranks=(1,))
+    with anyk.engines.open(cluster, faults=faults) as engine:
+        product = anyk.matmul(A, B, anyk.codes.mds(2, 3), engine=engine, result="dask", wrong=1, stop=everyone)
+
+        assert product.wrong == (1,)
+        np.testing.assert_allclose(product.value.compute(scheduler=engine._client), A @ B, atol=1e-10)
 
 
 def test_several_products_at_once_and_two_engines_on_one_cluster(cluster):
@@ -111,32 +126,6 @@ def test_several_products_at_once_and_two_engines_on_one_cluster(cluster):
             thread.start()
         for thread in threads:
             thread.join()
-
-
-def test_workers_killed_before_during_and_after_a_product(own):
-    killed_before_during_and_after(Struck(own, CODE))
-
-
-def test_a_stopped_worker_is_not_waited_for(own):
-    everyone_is_back(own)
-
-    products_while_one_is_stopped(Struck(own, CODE))
-
-
-def test_blocks_lost_with_their_worker_are_placed_again_on_its_successor(own):
-    A, y = np.random.default_rng(0).standard_normal((60, 40)), np.ones(40)
-    everyone_is_back(own)
-    with anyk.place(A, CODE, engine=own) as coded:
-        for rank in (0, 3):
-            lane = own.lanes[rank]
-            os.kill(lane.pid, signal.SIGKILL)
-            np.testing.assert_allclose(coded @ y, A @ y)
-            everyone_is_back(own)
-            assert own.lanes[rank].pid != lane.pid
-        product = coded.product(y, stop=everyone)
-
-    assert product.survivors == tuple(range(6))
-    np.testing.assert_allclose(product.value, A @ y)
 
 
 def test_a_worker_that_dies_while_it_is_hired_keeps_nobody_waiting():
@@ -153,11 +142,11 @@ def test_a_worker_that_dies_while_it_is_hired_keeps_nobody_waiting():
         assert engine.lanes[0].submit(abs, -1).result(timeout=30) == 1
 
 
-def test_nothing_stays_pending_for_ever_on_a_scheduler_whose_worker_died(own):
-    everyone_is_back(own)
-    with distributed.Client(own._scheduler, set_as_default=False) as client:
-        owed = own.lanes[1].submit(nap, 60.0)
-        os.kill(own.lanes[1].pid, signal.SIGKILL)
+def test_nothing_stays_pending_for_ever_on_a_scheduler_whose_worker_died(six):
+    everyone_answers(six)
+    with distributed.Client(six._scheduler, set_as_default=False) as client:
+        owed = six.lanes[1].submit(nap, 60.0)
+        os.kill(six.lanes[1].pid, signal.SIGKILL)
 
         assert isinstance(owed.exception(timeout=10), WorkerLost)
         assert eventually(lambda: all(state != "no-worker" for state in lanes_known_to(client).values()))
@@ -247,28 +236,6 @@ def test_nothing_is_left_behind(tmp_path, monkeypatch):
 
 
 # --- helpers ----------------------------------------------------------------------------------------------------------
-
-
-def eventually(true, seconds=10.0):
-    until = time.monotonic() + seconds
-    while not true() and time.monotonic() < until:
-        time.sleep(0.02)
-    return true()
-
-
-def everyone_is_back(engine):
-    """All lanes answer, replaced where they were lost."""
-    for lane in [*engine.lanes]:
-        if not lane.alive:
-            engine.respawn(lane.rank)
-    for _ in range(3):
-        answers = [lane.submit(abs, -1) for lane in engine.lanes]
-        dead = [rank for rank, answer in enumerate(answers) if answer.exception(timeout=30) is not None]
-        if not dead:
-            return
-        for rank in dead:
-            engine.respawn(rank)
-    raise AssertionError("workers do not come back")
 
 
 def kill_newcomers(known, seconds):

@@ -2,33 +2,18 @@
 
 import os
 import shutil
-import signal
 import subprocess
 import sys
 import tempfile
 import textwrap
-import time
 
 import numpy as np
 import pytest
 
 import anyk
-from anyk.engines.base import Lost, Ref
-from anyk.engines.work import nap
-from anyk.errors import ClusterError, InputError, WorkerLost
-from anyk.faults import ShiftedExponential
-from anyk.job import everyone
-from anyk.testing.engines import EngineContract
-from tests.distributed.verbs import (
-    CODES,
-    HARMFUL,
-    KEYS,
-    Struck,
-    every_verb,
-    killed_before_during_and_after,
-    products_while_one_is_stopped,
-    several_at_once,
-)
+from anyk.engines.base import Ref
+from anyk.errors import ClusterError, InputError
+from tests.distributed.on_a_cluster import LASTING, OnACluster
 
 ray = pytest.importorskip("ray")
 
@@ -38,9 +23,6 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore::ResourceWarning"),
     pytest.mark.filterwarnings("ignore::FutureWarning"),
 ]
-
-CODE = anyk.codes.matdot(2, workers=6)
-LASTING = ShiftedExponential(shift=1.0, scale=0.1, unit_seconds=0.15)
 
 
 @pytest.fixture(scope="module")
@@ -75,82 +57,13 @@ def six(cluster):
         yield engine
 
 
-class TestRay(EngineContract):
+class TestRay(OnACluster):
     @pytest.fixture(autouse=True)
     def connected(self, cluster):
         """Opened by name, an engine uses the connection there is."""
 
-    @pytest.fixture
-    def engine(self, request, three):
-        """The same workers where no test would notice; a start takes Ray a second."""
-        if any(word in request.node.name for word in HARMFUL):
-            with self._opened(3) as engine:
-                yield engine
-            return
-        yield three
-        for lane in three.lanes:
-            lane.delete(*KEYS)
-
     def make(self, workers):
         return anyk.engines.open("ray", workers=workers)
-
-
-@pytest.mark.parametrize("code", CODES, ids=lambda code: code.name)
-def test_every_verb_with_every_code(code, three):
-    every_verb(three, code)
-
-
-def test_several_products_at_once(three):
-    several_at_once(three, CODE)
-
-
-def test_workers_killed_before_during_and_after_a_product(six):
-    killed_before_during_and_after(Struck(six, CODE))
-
-
-def test_a_stopped_worker_is_not_waited_for(six):
-    everyone_answers(six)
-
-    products_while_one_is_stopped(Struck(six, CODE))
-
-
-def test_a_restarted_actor_gets_its_blocks_again(six):
-    A, y = np.random.default_rng(0).standard_normal((60, 40)), np.ones(40)
-    everyone_answers(six)
-    with anyk.place(A, CODE, engine=six) as coded:
-        lane = six.lanes[2]
-        os.kill(lane.pid, signal.SIGKILL)
-        np.testing.assert_allclose(coded @ y, A @ y)
-        everyone_answers(six)
-        product = coded.product(y, stop=everyone)
-
-        assert (six.lanes[2].epoch, six.lanes[2].pid) != (lane.epoch, lane.pid)
-    assert product.survivors == tuple(range(6))
-    np.testing.assert_allclose(product.value, A @ y)
-
-
-def test_an_idle_worker_that_dies_is_news_and_never_comes_back_empty(six):
-    everyone_answers(six)
-    lane, news = six.lanes[4], []
-    lane.put("kept", np.ones(3)).result(timeout=30)
-    unsubscribe = six.subscribe(news.append)
-    os.kill(lane.pid, signal.SIGKILL)
-    until = time.monotonic() + 20
-    while not any(isinstance(each, Lost) for each in news) and time.monotonic() < until:
-        time.sleep(0.01)
-    unsubscribe()
-
-    assert [(each.rank, each.epoch) for each in news if isinstance(each, Lost)] == [(4, lane.epoch)]
-    assert isinstance(lane.fetch("kept").exception(timeout=30), WorkerLost)
-
-
-def test_running_work_of_an_actor_is_really_cancelled(three):
-    lane = three.lanes[0]
-    long = lane.submit(nap, 3600.0)
-    time.sleep(0.1)
-
-    assert lane.cancel(long) == "flagged"
-    assert lane.submit(abs, -1).result(timeout=60) == 1
 
 
 def test_blocks_can_be_written_to_although_rays_store_gives_them_read_only(three):
@@ -168,6 +81,17 @@ def test_an_actor_for_which_there_is_no_room_is_a_clear_error(cluster, monkeypat
     monkeypatch.setattr(RayEngine, "birth_seconds", 2.0)
     with pytest.raises(ClusterError, match="did not come within 2 s"):
         RayEngine(1, cpus_per_worker=1000)
+
+
+def test_a_product_stays_on_the_cluster_as_references(cluster):
+    A, B = np.random.default_rng(0).standard_normal((2, 201, 300))
+    with anyk.engines.open("ray:4") as engine:
+        product = anyk.matmul(A, B.T, anyk.codes.mds(2, 4), engine=engine, result="ray")
+    blocks = [[ray.get(reference) for reference in row] for row in product.value]  # the actors are gone by now
+
+    np.testing.assert_allclose(np.block(blocks), A @ B.T, atol=1e-10)
+    assert product.error < 1e-12
+    assert product.moved.from_workers < 0.8 * 201 * 201 * 8  # some rows, to measure the error by
 
 
 def test_a_second_cluster_in_one_process_is_refused(cluster):
@@ -208,15 +132,3 @@ def test_an_own_cluster_leaves_nothing_behind(tmp_path):
     assert done.returncode == 0, done.stderr
 
     assert done.stdout.split()[-1] == "False"
-
-
-def everyone_answers(engine):
-    """All lanes work, replaced where they were lost."""
-    for _ in range(4):
-        answers = [lane.submit(abs, -1) for lane in engine.lanes]
-        dead = [rank for rank, answer in enumerate(answers) if answer.exception(timeout=60) is not None]
-        if not dead:
-            return
-        for rank in dead:
-            engine.respawn(rank)
-    raise AssertionError("workers do not come back")

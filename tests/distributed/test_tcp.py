@@ -8,7 +8,6 @@ import socket
 import subprocess
 import sys
 import threading
-import time
 from pathlib import Path
 
 import numpy as np
@@ -21,24 +20,9 @@ from anyk.engines.tcp import TcpEngine
 from anyk.engines.tcp_worker import main
 from anyk.engines.work import nap
 from anyk.errors import ClusterError, InputError
-from anyk.faults import ShiftedExponential
-from anyk.job import everyone
-from anyk.testing.engines import EngineContract
-from tests.distributed.verbs import (
-    CODES,
-    HARMFUL,
-    KEYS,
-    Struck,
-    every_verb,
-    killed_before_during_and_after,
-    products_while_one_is_stopped,
-    several_at_once,
-)
+from tests.distributed.on_a_cluster import CODE, LASTING, OnACluster, eventually
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(300)]
-
-CODE = anyk.codes.matdot(2, workers=6)
-LASTING = ShiftedExponential(shift=1.0, scale=0.1, unit_seconds=0.15)
 
 
 @pytest.fixture(scope="module")
@@ -55,50 +39,9 @@ def six():
         yield engine
 
 
-class TestTcp(EngineContract):
-    @pytest.fixture
-    def engine(self, request, three):
-        """The same workers where no test would notice."""
-        if any(word in request.node.name for word in HARMFUL):
-            with self._opened(3) as engine:
-                yield engine
-            return
-        yield three
-        for lane in three.lanes:
-            lane.delete(*KEYS)
-
+class TestTcp(OnACluster):
     def make(self, workers):
         return anyk.engines.open("tcp", workers=workers)
-
-
-@pytest.mark.parametrize("code", CODES, ids=lambda code: code.name)
-def test_every_verb_with_every_code(code, three):
-    every_verb(three, code)
-
-
-def test_several_products_at_once(three):
-    several_at_once(three, CODE)
-
-
-def test_workers_killed_before_during_and_after_a_product(six):
-    killed_before_during_and_after(Struck(six, CODE))
-
-
-def test_a_stopped_worker_is_not_waited_for(six):
-    assert eventually(lambda: all(lane.pid for lane in six.lanes), 30)
-    products_while_one_is_stopped(Struck(six, CODE))
-
-
-def test_blocks_lost_with_their_worker_are_placed_again(six):
-    A, y = np.random.default_rng(0).standard_normal((60, 40)), np.ones(40)
-    assert eventually(lambda: all(lane.pid for lane in six.lanes), 30)
-    with anyk.place(A, CODE, engine=six) as coded:
-        os.kill(six.lanes[4].pid, signal.SIGKILL)
-        np.testing.assert_allclose(coded @ y, A @ y)
-        assert eventually(lambda: all(lane.pid for lane in six.lanes), 30)
-        product = coded.product(y, stop=everyone)
-
-    assert product.survivors == tuple(range(6))
 
 
 def test_blocks_larger_than_any_buffer_go_back_and_forth_while_others_answer(three):
@@ -311,10 +254,3 @@ def test_a_host_that_is_cut_off_is_lost_within_seconds_and_products_go_on(key_fi
     finally:
         subprocess.run(["ip", "link", "del", "anyk-near"], check=False, capture_output=True)
         subprocess.run(["ip", "netns", "del", "anyk-far"], check=False, capture_output=True)
-
-
-def eventually(true, seconds=10.0):
-    until = time.monotonic() + seconds
-    while not true() and time.monotonic() < until:
-        time.sleep(0.02)
-    return true()

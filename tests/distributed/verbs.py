@@ -11,6 +11,8 @@ import numpy as np
 import anyk
 from anyk.codes import CATALOGUE
 from anyk.errors import CodeError
+from anyk.job import everyone
+from anyk.job.messages import Decode
 
 #: Keys of the engines' contract.
 KEYS = ("block", "sum", "a", "c", "row", "same", "number")
@@ -121,3 +123,48 @@ def done_to(pid, deed):
     """A signal to a process that may have been replaced meanwhile."""
     with contextlib.suppress(ProcessLookupError):
         os.kill(pid, deed)
+
+
+def reduced(engine, code, size=400, kill=None):
+    """Products formed by the workers that have the answers: nothing lost, and one C for the master.
+
+    Args:
+        engine: whose workers take blocks from each other.
+        code: of the products; with as many tasks as there are workers, or fewer.
+        size: of the matrices.
+        kill: called with a rank, when the answers are there and nothing is added up yet; None: nobody is killed.
+    """
+    A, B = np.random.default_rng(0).standard_normal((2, size, size))
+    here = anyk.matmul(A, B, code, engine=engine, reduce=False, timeout=120)
+    there = anyk.matmul(A, B, code, engine=engine, reduce=True, timeout=120)
+    for product in (here, there):
+        check(product, A @ B, code)
+    assert here.moved.from_workers >= code.recovery_threshold * A.nbytes
+    assert A.nbytes <= there.moved.from_workers < 1.2 * A.nbytes
+    assert there.moved.between_workers == (code.recovery_threshold - 1) * A.nbytes
+    if kill is None:
+        return
+    done = []
+
+    def once(step):
+        for said in step.instructions:
+            if isinstance(said, Decode) and not done:
+                done.append(said.tasks[1])
+                kill(said.tasks[1])
+
+    product = anyk.matmul(A, B, code, engine=engine, reduce=True, timeout=120, watch=once)
+    check(product, A @ B, code)
+    assert done
+    assert product.moved.from_workers < 2.2 * A.nbytes
+
+
+def resident_blocks_move_once(engine, code):
+    """The blocks of a placed matrix go to the workers once, and what moves is told."""
+    A, y = np.random.default_rng(0).standard_normal((300, 300)), np.ones(300)
+    with anyk.place(A, code, engine=engine) as coded:
+        products = [coded.product(y, stop=everyone) for _ in range(2)]
+        np.testing.assert_allclose(products[-1].value, A @ y)
+        blocks = sum(block.nbytes for block in coded._resident.blocks.arrays)
+        assert blocks < products[0].moved.to_workers < 1.1 * blocks + 1e5
+        assert products[1].moved.to_workers < 0.2 * blocks
+        assert coded.moved == products[0].moved + products[1].moved
