@@ -80,7 +80,7 @@ def test_the_page_is_well_formed_and_fetches_nothing(text):
 
 
 def test_every_sending_is_drawn_once_and_says_what_became_of_it(text):
-    bars = re.findall(r'<g class="bar o-(\w+)"><title>(.*?)</title>', text)
+    bars = re.findall(r'<g class="bar o-(\w+)"[^>]*><title>(.*?)</title>', text)
     kinds = [kind for kind, _ in bars]
 
     assert {kind: kinds.count(kind) for kind in ("used", "answered", "wrong", "lost", "cancelled", "joined")} == {

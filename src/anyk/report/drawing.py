@@ -105,14 +105,16 @@ def _name(lane: Lane, place: int, middle: float, row_height: float, record: Reco
 
 def _row(lane: Lane, middle: float, row_height: float, span: float, record: Record) -> Iterator[str]:
     thick, radius = max(3.0, 0.56 * row_height), min(4.5, 0.38 * row_height)
-    yield _line("row", middle + row_height / 2)
-    for bar in lane.bars:
+    yield f'<g class="lane">{_line("row", middle + row_height / 2)}'
+    # The later ones first: none hides the mark at the end of the one before. The page's script puts them in order.
+    for bar in reversed(lane.bars):
         yield _bar(bar, middle, thick, radius, span)
     for moment in record.moments:
         if moment.kind == "joined" and moment.worker == lane.worker:
             told = f"Worker {lane.worker} was replaced at {said.time(moment.at)}."
             mark = _mark("joined", f"{100 * moment.at / span:.2f}%", middle + row_height / 2 - radius, radius)
-            yield f'<g class="bar o-joined"><title>{told}</title>{mark}</g>'
+            yield f'<g class="bar o-joined" data-at="{moment.at:.6g}"><title>{told}</title>{mark}</g>'
+    yield "</g>"
 
 
 def _bar(bar: Bar, middle: float, thick: float, radius: float, span: float) -> str:
@@ -120,7 +122,7 @@ def _bar(bar: Bar, middle: float, thick: float, radius: float, span: float) -> s
     width = max(100 * (bar.ended - bar.began) / span, 0.15)
     end = f"{100 * bar.ended / span:.2f}%"
     return (
-        f'<g class="bar o-{outcome}"><title>{escape(bar.told())}</title>'
+        f'<g class="bar o-{outcome}" data-at="{bar.began:.6g}"><title>{escape(bar.told())}</title>'
         f'<rect class="b-{outcome}" x="{start:.2f}%" y="{middle - thick / 2:.1f}" width="{width:.2f}%" '
         f'height="{thick:.1f}" rx="2"/>{_mark(outcome, end, middle, radius)}</g>'
     )

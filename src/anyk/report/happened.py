@@ -30,22 +30,25 @@ _WORDS = {
 def phases(record: Record) -> list[Row]:
     """One bar per phase, each beginning where the one before ended."""
     known = {name: seconds for name, seconds in record.seconds.items() if name != "total"}
-    names = [*(name for name in _PHASES if name in known), *(name for name in known if name not in _PHASES)]
     spent = sum(known.values())
-    whole = max(spent, record.seconds.get("total", 0.0))
-    if not names or not whole:
+    rest = record.seconds.get("total", 0.0) - spent
+    if "collect" not in known and "start" in known and rest > 0:  # a stream waits whenever it does nothing else
+        known["collect"], spent, rest = rest, spent + rest, 0.0
+    whole = spent + max(0.0, rest)
+    if not known or not whole:
         return []
     rows, start = [], 0.0
-    for name in names:
-        share = known[name] / whole
-        rows.append((_WORDS.get(name, name), start, share, f"{said.time(known[name])} · {100 * share:.0f} %", ""))
-        start += share
-    if whole - spent > 0.005 * whole:
-        rest = (whole - spent) / whole
-        # A stream's master waits for answers whenever it does nothing else.
-        words = "everything else" if "collect" in known else _WORDS["collect"]
-        rows.append((words, start, rest, f"{said.time(whole - spent)} · {100 * rest:.0f} %", "rest"))
+    for name in (*(name for name in _PHASES if name in known), *(name for name in known if name not in _PHASES)):
+        rows.append(_phase(_WORDS.get(name, name), start, known[name], whole, ""))
+        start += known[name]
+    if rest > 0.005 * whole:
+        rows.append(_phase("everything else", start, rest, whole, "rest"))
     return rows
+
+
+def _phase(name: str, start: float, seconds: float, whole: float, kind: str) -> Row:
+    share = seconds / whole
+    return name, start / whole, share, f"{said.time(seconds)} · {100 * share:.0f} %", kind
 
 
 def memory(record: Record) -> list[Row]:

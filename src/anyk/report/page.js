@@ -2,7 +2,8 @@
 // Pointing at a mark, or stepping to it with the arrow keys, tells about it below its chart; the legend dims the others.
 for (const figure of document.querySelectorAll("figure.live")) {
   const chart = figure.querySelector(".chart"), told = figure.querySelector(".told"), hint = told.textContent;
-  const bars = [...chart.querySelectorAll(".bar")];
+  const inTime = (group) => [...group.querySelectorAll(".bar")].sort((one, other) => one.dataset.at - other.dataset.at);
+  const bars = [...[...chart.querySelectorAll(".lane")].flatMap(inTime), ...chart.querySelectorAll(".plot > .bar")];
   let at = -1;
   for (const bar of bars) {
     const title = bar.querySelector("title");

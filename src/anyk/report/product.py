@@ -63,7 +63,8 @@ def _parts(record: Record) -> Iterator[str]:
     if rows := memory(record):
         yield html.section("Memory", html.bars(rows))
     if rows := traffic(record):
-        yield html.section("What moved", html.bars(rows))
+        shared = '<p class="quiet">Through messages; blocks in memory that workers share do not move.</p>'
+        yield html.section("What moved", html.bars(rows), shared)
     yield html.section("The plan and what happened", _plan(record))
     yield html.section("What happened", _log(record))
     if record.attempts:
