@@ -61,7 +61,7 @@ class Scenario:
     asked: dict[str, Any] = field(default_factory=dict)
     seconds: float | None = None
     faults: Callable[[float], FaultModel] = lambda unit: Trace([[1.0]], unit)
-    rounds: int = 10
+    rounds: int = 8
 
     @property
     def operations(self) -> float:
@@ -93,21 +93,21 @@ SCENARIOS = (
     Scenario("small, real", (300, 300, 300), 4),
     Scenario("large, real", (2000, 2000, 2000), 4, rounds=6),
     Scenario("large, real, not here", (1600, 1600, 1600), 6, {"local": False}, rounds=8),
-    Scenario("all alike", (500, 500, 500), 8, seconds=12.0, rounds=6),
-    Scenario("two workers slow", (500, 400, 600), 8, seconds=12.0, faults=two_are_slow, rounds=6),
-    Scenario("exponential waits", (500, 500, 500), 10, seconds=12.0, faults=law("shifted-exp")),
-    Scenario("heavy tail", (600, 500, 500), 10, seconds=8.0, faults=law("pareto:1.5"), rounds=12),
-    Scenario("rare stragglers", (500, 500, 500), 12, seconds=12.0, faults=law("dolly"), rounds=12),
-    Scenario("workers that die", (500, 600, 500), 8, {"stragglers": 2}, 10.0, some_die, rounds=8),
-    Scenario("two wrong workers", (500, 500, 600), 10, {"wrong": 2}, 10.0, two_lie, rounds=8),
-    Scenario("long inner dimension", (100, 16_000, 100), 9, {"stragglers": 2}, 12.0, law("shifted-exp"), rounds=8),
+    Scenario("all alike", (500, 500, 500), 8, seconds=8.0, rounds=5),
+    Scenario("two workers slow", (500, 400, 600), 8, seconds=6.0, faults=two_are_slow, rounds=5),
+    Scenario("exponential waits", (500, 500, 500), 10, seconds=6.0, faults=law("shifted-exp")),
+    Scenario("heavy tail", (600, 500, 500), 10, seconds=5.0, faults=law("pareto:1.8")),
+    Scenario("rare stragglers", (500, 500, 500), 12, seconds=6.0, faults=law("dolly")),
+    Scenario("workers that die", (500, 600, 500), 8, {"stragglers": 2}, 6.0, some_die),
+    Scenario("two wrong workers", (500, 500, 600), 10, {"wrong": 2}, 6.0, two_lie),
+    Scenario("long inner dimension", (100, 16_000, 100), 9, {"stragglers": 2}, 6.0, law("shifted-exp")),
     Scenario(
         "few digits, little memory",
         (250, 6000, 250),
         9,
         {"stragglers": 3, "tolerance": 1e-3, "memory_per_worker": 6.5e6},
-        12.0,
-        law("pareto:1.5"),
+        6.0,
+        law("pareto:1.8"),
     ),
 )
 TINY = (
