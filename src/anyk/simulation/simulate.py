@@ -133,9 +133,7 @@ def named(delays: str) -> FaultModel:
 def _check(chosen: Strategy, workers: int, given: int, products: int, extra: int, retries: int) -> None:
     call = f"simulate({chosen.name!r}, workers={workers}"
     if given != workers:
-        raise InputError(
-            f"`{call}, seconds=...)`: {given} times came for {workers} workers. Give one time, or one each."
-        )
+        raise InputError(f"`{call}, seconds=...)`: {given} times for {workers} workers. Give one, or one each.")
     if products < 1 or extra < 0 or retries < 0:
         raise InputError(
             f"`{call}, products={products}, extra={extra}, retries={retries})`: simulate 1 or more products; the other "
