@@ -101,3 +101,11 @@ def test_an_example_is_short_is_tested_and_is_on_the_page(path):
     assert len(path.read_text().splitlines()) <= 80
     assert f"examples/{path.name}" in page
     assert path.stem in ELSEWHERE or f'example("{path.stem}")' in Path(__file__).read_text()
+
+
+def test_a_language_model_learns_on_coded_nodes_that_flip_bits_as_on_nodes_that_do_not():
+    pytest.importorskip("torch")
+    found = example("language_model").main(steps=6, width=16)
+
+    assert found["coded"] == pytest.approx(found["clean"], rel=1e-4)
+    assert found["clean"][-1] < found["clean"][0]
