@@ -44,7 +44,7 @@
   }
 
   function toAddress() {
-    history.replaceState(null, "", "#" + new URLSearchParams(asked));
+    history.replaceState(null, "", `${location.href.split("#")[0]}#${new URLSearchParams(asked)}`);
   }
 
   // --- words ------------------------------------------------------------------------------------------------------------
