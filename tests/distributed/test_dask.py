@@ -24,6 +24,7 @@ from tests.distributed.verbs import several_at_once
 
 distributed = pytest.importorskip("distributed")
 dask = pytest.importorskip("dask")
+pytest.importorskip("dask.array")
 
 pytestmark = [
     pytest.mark.cluster,
@@ -117,6 +118,43 @@ def test_wrong_answers_do_not_stay_on_the_cluster(cluster):
 
         assert product.wrong == (1,)
         np.testing.assert_allclose(product.value.compute(scheduler=engine._client), A @ B, atol=1e-10)
+
+
+def test_dask_arrays_are_encoded_by_the_workers_and_come_to_no_master(client):
+    rng = np.random.default_rng(0)
+    A, B = rng.standard_normal((301, 210)), rng.standard_normal((210, 160))
+    a, b = dask.array.from_array(A, chunks=(70, 60)), dask.array.from_array(B, chunks=(90, 50))
+    code = anyk.codes.generalized_polydot(2, 1, 1, workers=3)
+    here = anyk.matmul(a, b, code, engine=client)
+    there = anyk.matmul(a, b, code, engine=client, result="dask")
+    mixed = anyk.matmul(a, B, code, engine=client)
+
+    np.testing.assert_allclose(here.value, A @ B, atol=1e-10)
+    np.testing.assert_allclose(there.value.compute(scheduler=client), A @ B, atol=1e-10)
+    np.testing.assert_allclose(mixed.value, A @ B, atol=1e-10)
+    assert max(each.error for each in (here, there, mixed)) < 1e-12
+    # Neither an operand nor the product came by the master: names of chunks, and some columns.
+    assert there.moved.to_workers < 0.1 * A.nbytes
+    assert there.moved.from_workers < 0.1 * A.nbytes
+
+
+def test_dask_arrays_survive_the_worker_that_had_encoded_them(six):
+    everyone_answers(six)
+    rng = np.random.default_rng(0)
+    A, B = rng.standard_normal((2, 120, 120))
+    a = dask.array.from_array(A, chunks=50)
+    timer = threading.Timer(0.2, os.kill, (six.lanes[1].pid, signal.SIGKILL))
+    timer.start()
+    product = anyk.matmul(a, B, CODE, engine=six, retries=5, timeout=100)
+    timer.join()
+
+    np.testing.assert_allclose(product.value, A @ B, atol=1e-10)
+
+
+def test_wrong_answers_are_not_looked_for_where_no_operand_is(three):
+    a = dask.array.ones((20, 20))
+    with pytest.raises(InputError, match="checked against operands that are here"):
+        anyk.matmul(a, a, CODE, engine=three, wrong=1)
 
 
 def test_several_products_at_once_and_two_engines_on_one_cluster(cluster):

@@ -172,3 +172,14 @@ def test_any_array_of_the_standard_is_taken(monkeypatch):
     product = anyk.matmul(A, B, CODE, engine="inline")
 
     assert relative(np.asarray(product.value), np.asarray(A) @ np.asarray(B)) < 1e-12
+
+
+def test_dask_arrays_are_computed_for_other_engines():
+    array = pytest.importorskip("dask.array")
+    A, B = (each.numpy() for each in tensors("cpu"))
+    product = anyk.matmul(array.from_array(A, chunks=10), B, CODE, engine="inline")
+    with anyk.place(array.from_array(A, chunks=10), CODE, engine="inline") as coded:
+        placed = coded @ B
+
+    assert relative(product.value, A @ B) < 1e-12
+    assert relative(placed, A @ B) < 1e-12

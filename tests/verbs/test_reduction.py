@@ -67,10 +67,11 @@ def test_the_master_receives_one_c_in_place_of_all_answers(engine, matrices):
 
     assert relative(product.value, A @ B) < 1e-13
     assert product.error < 1e-13
-    # Seven answers as large as C each; or one sum, and six answers from worker to worker.
-    assert here.moved.from_workers > 7 * A.nbytes
+    # Some seven answers as large as C each; or one sum, and all but one of them from worker to worker.
+    assert here.moved.from_workers > len(here.survivors) * A.nbytes
     assert A.nbytes < product.moved.from_workers < 1.1 * A.nbytes
-    assert (here.moved.between_workers, product.moved.between_workers) == (0, 6 * A.nbytes)
+    taken = (len(product.survivors) - 1) * A.nbytes
+    assert (here.moved.between_workers, product.moved.between_workers) == (0, taken)
     assert product.moved.to_workers > 9 * 2 * A.nbytes / 4
 
 
@@ -204,7 +205,7 @@ def test_workers_that_cannot_reach_each_other_send_their_answers_here(engine, ma
 
     assert relative(product.value, A @ B) < 1e-13
     assert suspected(product) == []
-    assert product.moved.from_workers > 7 * A.nbytes
+    assert product.moved.from_workers > len(product.survivors) * A.nbytes
 
 
 def test_losses_at_random_moments_lose_no_product(matrices, rng, hurry):
@@ -248,7 +249,7 @@ def test_a_worker_that_adds_up_wrongly_is_found_by_the_product(engine, matrices)
     product = anyk.matmul(A, B, CODE, engine=engine, reduce=True, wrong=1, stop=everyone)
 
     assert relative(product.value, A @ B) < 1e-13
-    assert product.moved.from_workers > 7 * A.nbytes  # the answers themselves, which are right
+    assert product.moved.from_workers > len(product.survivors) * A.nbytes  # the answers themselves, which are right
 
 
 def test_a_worker_that_lies_about_its_fingerprint_is_found_by_columns_it_does_not_know(engine, matrices, monkeypatch):

@@ -19,6 +19,7 @@ import uuid
 from typing import Any
 
 from anyk.engines.base import Caps
+from anyk.engines.dask_inputs import Chunks, encoded_there
 from anyk.engines.dask_results import as_dask_array
 from anyk.engines.dask_worker import Actor, Post
 from anyk.engines.fleet import FleetEngine
@@ -124,6 +125,16 @@ class DaskEngine(FleetEngine):
         They belong to the client that the engine was opened with; else to the engine's own, and end with it.
         """
         return as_dask_array(self._callers or self._client, self, names, dtype)
+
+    def chunks_of(self, array: Any, block: tuple[int, int]) -> Chunks:
+        """A Dask array's blocks, computed by the cluster; workers encode them by `encoder`."""
+        return Chunks(self._callers or self._client, array, block)
+
+    encoder = staticmethod(encoded_there)
+
+    def computed(self, array: Any) -> Any:
+        """A Dask array's value, computed by the cluster and brought here."""
+        return (self._callers or self._client).compute(array).result()
 
     def end_process(self, pid: int | None) -> None:
         """Kill a worker process of the engine's own cluster; its nanny starts another one."""

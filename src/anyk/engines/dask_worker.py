@@ -8,12 +8,10 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor, wait
 from typing import Any
 
-from anyk.engines import desk
+from anyk.engines import dask_inputs, desk
 from anyk.engines.base import Cancelled, Unreachable
 from anyk.engines.remote import RemoteLane
-
-#: How often a worker that waits for another one's block looks whether it is still wanted, in seconds.
-LOOK_SECONDS = 0.02
+from anyk.engines.work import LOOK_SECONDS
 
 
 class Actor:
@@ -28,7 +26,7 @@ class Actor:
 
         self._worker = distributed.get_worker()
         self._desk = desk.Desk(f"worker {rank} (process {os.getpid()})", reach=self._reach)
-        self._thread = ThreadPoolExecutor(1, f"anyk-lane-{rank}")
+        self._thread = ThreadPoolExecutor(1, f"anyk-lane-{rank}", initializer=self._settle)
         self._next = 1
         self._early: dict[int, asyncio.Event] = {}
         self._is_left = False
@@ -65,6 +63,9 @@ class Actor:
     async def leave(self) -> None:
         """No work goes on."""
         self._is_left = True
+
+    def _settle(self) -> None:
+        dask_inputs.here.worker = self._worker
 
     def _reach(self, away: desk.Away, unwanted: Callable[[], bool]) -> Any:
         """In the lane's thread: a block of another worker, straight from there."""

@@ -22,13 +22,12 @@ from anyk.engines import desk
 from anyk.engines.base import Cancelled, Caps, Unreachable, WorkerLost
 from anyk.engines.fleet import FleetEngine
 from anyk.engines.remote import RemoteLane
+from anyk.engines.work import LOOK_SECONDS
 from anyk.errors import ClusterError
 from anyk.faults.base import FateOf
 
 #: Messages of at least this many bytes go through Ray's object store as arrays, which it does not copy on the way.
 LARGE_BYTES = 1 << 17
-#: How often a worker that waits for another one's block looks whether it is still wanted, in seconds.
-LOOK_SECONDS = 0.02
 #: Share of the free memory that the object store of an own cluster takes, and its least and largest size.
 STORE_SHARE, STORE_BYTES = 0.3, (1 << 28, 1 << 34)
 

@@ -14,12 +14,11 @@ from typing import Any
 from anyk.engines import desk
 from anyk.engines.base import Cancelled, Unreachable
 from anyk.engines.wire import Kind, greeted
+from anyk.engines.work import LOOK_SECONDS
 from anyk.errors import ClusterError
 
 #: How long another worker may take to be reached, in seconds.
 CONNECT_SECONDS = 5.0
-#: How often a worker that waits for another one's block looks whether it is still wanted, in seconds.
-LOOK_SECONDS = 0.02
 #: Workers that are answered at once; more wait.
 ANSWERED_AT_ONCE = 32
 

@@ -28,6 +28,8 @@ PANEL_OPERATIONS = 5e7
 #: … and at least this many rows: BLAS packs all of ``b`` for every call, which fewer rows do not pay back
 #: (2896 x 2896, one core: 41 GFLOP/s with panels of 64 rows, 48 with 128, 51 without panels).
 PANEL_ROWS = 128
+#: One that waits for something of another worker looks so often whether it is still wanted.
+LOOK_SECONDS = 0.02
 #: Entries of a sum that are formed between two checkpoints.
 _SUM_ENTRIES = 1 << 20
 #: A sleeping piece of work looks at its checkpoint this often.

@@ -13,11 +13,12 @@ from anyk.engines.suspicion import distrusted
 from anyk.sparse import is_sparse
 from anyk.verbs.blocks import Blocks, Shelf, homes_of, shelf_of
 from anyk.verbs.centering import Centre
+from anyk.verbs.lazy import LazyBlocks, is_lazy
 from anyk.verbs.sparse_blocks import SparseBlocks
 
 Array = NDArray[Any]
 #: Encoded blocks of A or of B.
-Operand = Blocks | SparseBlocks
+Operand = Blocks | SparseBlocks | LazyBlocks
 
 
 @contextmanager
@@ -60,12 +61,12 @@ def _room(
     dtype: np.dtype[Any],
 ) -> Iterator[Operand]:
     """Where the encoded blocks of a matrix go."""
-    if not is_sparse(matrix):
+    if not (is_sparse(matrix) or is_lazy(matrix)):
         with shelf.lent(role, homes, shape, dtype) as blocks:
             yield blocks
         return
-    sparse = SparseBlocks(engine, shape, dtype)
+    own = LazyBlocks(engine, shape, dtype) if is_lazy(matrix) else SparseBlocks(engine, shape, dtype)
     try:
-        yield sparse
+        yield own
     finally:
-        sparse.forget()
+        own.forget()

@@ -63,7 +63,8 @@ def matmul(
             and arrays of the ``sparse`` package) are encoded as sums of sparse blocks, and never made dense; integer
             ones are computed as float64. torch tensors and arrays of the array API standard (CuPy's) stay on their
             device where work runs in this process (``"inline"``, ``"futures"``), else they are copied; the product is
-            on their device.
+            on their device. Dask arrays are encoded by the workers of a Dask engine, which compute them, too; no
+            process ever holds one as a whole, nor the product with ``result="dask"``.
         B: matrix (depth, width) or vector (depth,).
         code: how to encode; default: what `anyk.planning.choose` makes of the shapes, ``workers``, ``stragglers``.
         workers: number of tasks where no code is given; default: the engine's workers, or the machine's cores and the
@@ -136,11 +137,15 @@ def matmul(
         settings = Settings(chosen, opened, rule, timeout, retries, watch)
         if given.home is not None and runs_here(opened) and not given.is_integer:
             return _there(given, given.home, settings, asked, verify, tolerance, rng)
-        home, given = given.home, given.here()
+        home = given.home
+        if not (given.is_lazy and hasattr(opened, "chunks_of")):
+            given = given.here()
+        elif asked is not None:
+            raise InputError("`matmul(wrong=…)`: answers are checked against operands that are here, not Dask arrays.")
         # What centering takes out, and what fits sample, is dense.
-        sparse = is_sparse(given.a) or is_sparse(given.b)
-        centering = center and result == "array" and not sparse and (not chosen.is_exact or isinstance(rule, deadline))
-        fitting = fit and result == "array" and not sparse and not chosen.is_exact
+        plain = result == "array" and not (is_sparse(given.a) or is_sparse(given.b) or given.is_lazy)
+        centering = center and plain and (not chosen.is_exact or isinstance(rule, deadline))
+        fitting = fit and plain and not chosen.is_exact
         call = Call(
             settings,
             verify,
@@ -153,7 +158,7 @@ def matmul(
             reduce,
             result,
         )
-        if result != "array" and (given.is_integer or given.shape != (len(given.a), given.b.shape[1])):
+        if result != "array" and (given.is_integer or given.shape != (given.a.shape[0], given.b.shape[1])):
             raise InputError(f"`matmul(result={result!r})` leaves products of floating-point matrices on the cluster.")
         if given.is_integer:
             product = _integer_product(given, call, choosy=stop is None and tolerance is None)

@@ -9,6 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 from anyk.arrays import working_dtype
 from anyk.errors import InputError
 from anyk.sparse import as_rows, entries, is_sparse, places
+from anyk.verbs.lazy import is_lazy
 from anyk.verbs.library import Library, brought_here
 
 Array = NDArray[Any]
@@ -32,8 +33,15 @@ class Operands:
     is_integer: bool
     home: Library | None = None
 
+    @property
+    def is_lazy(self) -> bool:
+        """One is an array that a cluster computes."""
+        return is_lazy(self.a) or is_lazy(self.b)
+
     def here(self) -> "Operands":
         """As arrays of NumPy's."""
+        if self.is_lazy:
+            return replace(self, a=np.asarray(self.a), b=np.asarray(self.b))
         if self.home is None:
             return self
         return replace(self, a=self.home.to_host(self.a), b=self.home.to_host(self.b))
@@ -59,10 +67,11 @@ def operands(call: str, A: ArrayLike, B: ArrayLike, *, check_finite: bool = True
     )
     left, right = _matrices(call, a, b)
     # Sparse integers are computed as floating-point numbers: digits of them would fill in.
-    whole = a.dtype.kind in "iub" and b.dtype.kind in "iub" and not (is_sparse(a) or is_sparse(b))
+    is_special = any(is_sparse(each) or is_lazy(each) for each in (a, b))
+    whole = a.dtype.kind in "iub" and b.dtype.kind in "iub" and not is_special
     if not whole:
         dtype = working_dtype(a.dtype, b.dtype)
-        left, right = left.astype(dtype, copy=False), right.astype(dtype, copy=False)
+        left, right = (each if each.dtype == dtype else each.astype(dtype) for each in (left, right))
         if check_finite:
             _finite(call, "A", left)
             _finite(call, "B", right)
@@ -134,6 +143,7 @@ def finite_numbers(call: str, name: str, given: ArrayLike, *, check_finite: bool
         InputError: neither, not numbers, or entries that are not finite.
     """
     refuse_sparse(call, name, given)
+    given = np.asarray(given) if is_lazy(given) else given
     array = _numbers(call, name, brought_here(call, given))
     if check_finite:
         _finite(call, name, array)
@@ -142,7 +152,7 @@ def finite_numbers(call: str, name: str, given: ArrayLike, *, check_finite: bool
 
 def _numbers(call: str, name: str, given: ArrayLike) -> Array:
     try:
-        array: Array = given if is_sparse(given) else np.asarray(given)
+        array: Array = given if is_sparse(given) or is_lazy(given) else np.asarray(given)
     except ValueError as problem:
         raise InputError(f"`{call}`: {name} is not an array: {problem}") from problem
     if array.ndim not in (1, 2):
@@ -161,6 +171,8 @@ def _numbers(call: str, name: str, given: ArrayLike) -> Array:
 
 
 def _finite(call: str, name: str, matrix: Array) -> None:
+    if is_lazy(matrix):  # the product's error tells
+        return
     # A sum is finite only if every entry is; it reads the matrix once and writes nothing.
     with np.errstate(all="ignore"):
         if np.isfinite(entries(matrix).sum()):

@@ -13,7 +13,6 @@ from anyk.decoding import Weights
 from anyk.engines.base import Engine
 from anyk.errors import InputError
 from anyk.job import StopRule, everyone, first_threshold
-from anyk.probes import Probe
 from anyk.verbs.afar import Afar
 from anyk.verbs.kept import Kept, Unformed
 from anyk.verbs.reduction import Reduction
@@ -132,14 +131,14 @@ def error_of(gauge: Any, product: Array | Afar) -> float:
     """The measured error of a product, wherever it is.
 
     Args:
-        gauge: of products; of those elsewhere a `Probe`.
+        gauge: of products; of those elsewhere a `Probe`, or a `LazyGauge`.
         product: shape (height, width).
 
     Raises:
         Exception: a worker that has some of it is lost.
     """
     if isinstance(product, Afar):
-        assert isinstance(gauge, Probe)
-        return gauge.error_seen(product.through(gauge.columns), product.rows)
-    error: float = gauge.error(product)
+        error: float = gauge.error_seen(product.through(gauge.columns), product.rows)
+    else:
+        error = gauge.error(product)
     return error

@@ -18,6 +18,7 @@ from anyk.verbs.centering import Centre, sample_of
 from anyk.verbs.encoding import Operand, encoded
 from anyk.verbs.judgement import judge
 from anyk.verbs.kept import Kept
+from anyk.verbs.lazy import LazyGauge, is_lazy
 from anyk.verbs.peak import peak_memory
 from anyk.verbs.product import Product
 from anyk.verbs.run import Run, Settings
@@ -65,8 +66,9 @@ def _measured_product(a: Array, b: Array, shape: tuple[int, ...], call: Call) ->
     code, engine, value = call.settings.code, call.settings.engine, np.empty((a.shape[0], b.shape[1]), a.dtype)
     stays = _answers_stay(call, value)
     # Answers that stay elsewhere take no memory here.
-    bands = bands_of(a, b, code, call.settings.stop, 1 if stays and call.bands is None else call.bands)
-    probe = Probe.draw(a, b, call.rng, columns=2 if call.asked else 1) if call.verify or call.asked else None
+    lazy = is_lazy(a) or is_lazy(b)
+    bands = bands_of(a, b, code, call.settings.stop, 1 if (stays or lazy) and call.bands is None else call.bands)
+    probe = None if lazy else _probe(call, a, b)
     probed = perf_counter()
     centre = Centre.of(a, b) if call.centering else None
     with encoded(engine, code, a, b, centre, rows=bands[0].stop) as blocks:
@@ -74,7 +76,8 @@ def _measured_product(a: Array, b: Array, shape: tuple[int, ...], call: Call) ->
         screen = _screen(call, a[bands[0]], b, blocks, probe and probe.of_rows(bands[0]), centre)
         if stays and screen is not None:
             screen.look_there()
-        whole = Whole(call, a, b, value, probe, centre, screen, blocks, engine.clock.now(), stays)
+        gauge = LazyGauge.draw(engine, a, b, a.dtype, call.rng) if lazy and call.verify else None
+        whole = Whole(call, a, b, value, probe, centre, screen, blocks, engine.clock.now(), stays, gauge)
         parts = [whole.band(rows, alone=len(bands) == 1) for rows in bands]
         filled = max([each.fill_in for each in blocks if isinstance(each, SparseBlocks)], default=None)
     sizes = [probe.of_rows(rows).size if probe else len(value[rows]) ** 0.5 for rows in bands]
@@ -106,6 +109,7 @@ class Whole:
         blocks: the first band of A and all of B, encoded, and buffers for a band's answers.
         began: when, on the engine's clock.
         stays: answers stay on the workers, who form the product of them.
+        gauge: measures it in place of a probe, or None.
     """
 
     call: Call
@@ -118,6 +122,7 @@ class Whole:
     blocks: tuple[Operand, Operand, Blocks]
     began: float
     stays: bool
+    gauge: LazyGauge | None
 
     def band(self, rows: slice, *, alone: bool) -> Product:
         """Form one band, from answers of its own; ``alone``: it is the whole product."""
@@ -142,7 +147,7 @@ class Whole:
             *self.blocks,
             out.shape,
             out.dtype,
-            probe if is_measured else None,
+            self.gauge or (probe if is_measured else None),
             centre=centre,
             sample=sample_of(a, self.b, settings.code, centre, call.rng) if call.fitting else None,
             screen=self.screen,
@@ -164,6 +169,10 @@ class Whole:
         shape = len(out), out.shape[1]
         size = answer_bytes(code, shape, out.dtype)
         return Kept(settings.engine, code.partition, shape, out.dtype, size, meter, library)
+
+
+def _probe(call: Call, a: Array, b: Array) -> Probe | None:
+    return Probe.draw(a, b, call.rng, columns=2 if call.asked else 1) if call.verify or call.asked else None
 
 
 def _answers_stay(call: Call, value: Array) -> bool:
