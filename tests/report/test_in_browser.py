@@ -3,7 +3,6 @@
 Skipped where no Chromium is installed; ANYK_BROWSER names one that has another name.
 """
 
-import json
 from dataclasses import replace
 
 import pytest
@@ -152,10 +151,13 @@ def test_a_crowd_and_long_words_fit_on_a_phone(browser, tmp_path):
     assert browser.complaints == []
 
 
-def test_the_page_of_a_training_run_is_shown_too(browser, tmp_path):
+@pytest.mark.parametrize("size", [PHONE, DESKTOP])
+def test_the_page_of_a_training_run_is_shown_too(browser, tmp_path, size):
     path = tmp_path / "training.html"
-    path.write_text(page(json.loads(json.dumps(RUN))), encoding="utf-8")
-    browser.open(path)
+    path.write_text(page(RUN), encoding="utf-8")
+    browser.open(path, size)
 
     assert "97.21 %" in browser.text()
+    assert browser.evaluate("document.documentElement.scrollWidth") == size[0]
+    assert browser.evaluate("[...document.querySelectorAll('svg')].every((s) => s.clientHeight > 10)")
     assert browser.complaints == []

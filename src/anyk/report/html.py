@@ -24,7 +24,8 @@ td.right { text-align: right; }
 .side { display: flex; flex-wrap: wrap; gap: 0 3rem; }
 figure { margin: 0; overflow-x: auto; }
 figcaption { color: var(--quiet); font-size: .85rem; }
-figure > svg, section > svg { display: block; width: 100%; min-width: 36rem; height: auto; }
+.wide { overflow-x: auto; }
+figure > svg, .wide > svg { display: block; width: 100%; min-width: 36rem; height: auto; }
 svg text { font: 12px system-ui, sans-serif; fill: var(--quiet); font-variant-numeric: tabular-nums; }
 """
 
@@ -72,6 +73,11 @@ def counts(pairs: Iterable[tuple[str, int]]) -> str:
     """A table of two columns: (what, how often)."""
     rows = "".join(f'<tr><th>{escape(name)}</th><td class="right">{count:,}</td></tr>' for name, count in pairs)
     return f"<table>{rows}</table>"
+
+
+def wide(part: str) -> str:
+    """Something that may be wider than the window: it is moved, not the page."""
+    return f'<div class="wide">{part}</div>'
 
 
 def bars(rows: Iterable[tuple[str, float, float, str, str]]) -> str:

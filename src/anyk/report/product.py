@@ -168,7 +168,7 @@ def _table(record: Record) -> str:
     more = f" (the first {_MOST_ROWS:,})" if len(bars) > _MOST_ROWS else ""
     head = ("worker", "task", "sent", "ended", "how")
     table = html.table(head, rows)
-    return f'<details><summary>{len(bars):,} sendings{more}</summary><div class="wide">{table}</div></details>'
+    return f"<details><summary>{len(bars):,} sendings{more}</summary>{html.wide(table)}</details>"
 
 
 def _facts(record: Record) -> Iterator[tuple[str, str]]:

@@ -68,7 +68,9 @@ def _maps(found: Mapping[str, Any], executed: int) -> Iterator[str]:
         most = max((max(row, default=0) for row in counts), default=0)
         caption = f"{told}: a row is a node, a column {a_cell} executed, the number at the end a node's total."
         if most:
-            yield html.section(title, svg.legend(most), html.figure(svg.heat_map(counts, executed, title), caption))
+            yield html.section(
+                title, html.wide(svg.legend(most)), html.figure(svg.heat_map(counts, executed, title), caption)
+            )
         else:
             yield html.section(title, "<p>None.</p>")
 
