@@ -195,20 +195,27 @@ def _log_normal(times: Array) -> tuple[float, ...]:
 
 
 def _bimodal(times: Array) -> tuple[float, ...]:
-    """Both values and the probability of the larger: two normal heaps of logarithms, by expectation-maximization."""
+    """Both values and the probability of the larger: two normal heaps of logarithms, the likelier from two starts."""
     logs = np.log(times)
-    low, high, share, width = float(np.median(logs)), float(logs[-1]), 0.05, float(logs.std())
+    _, low, high, share = max(_heaps(logs, high) for high in (float(logs[-1]), float(np.quantile(logs, 0.8))))
+    return float(np.exp(low)), float(np.exp(max(low, high))), share
+
+
+def _heaps(logs: Array, high: float) -> tuple[float, float, float, float]:
+    """Log-likelihood, both means and the share of the second, by expectation-maximization from one start."""
+    low, share, width, likelihood = float(np.median(logs)), 0.1, float(logs.std()), -np.inf
     for _ in range(200):
-        of_high = expit(logit(share) + ((logs - low) ** 2 - (logs - high) ** 2) / (2 * width**2))
-        before, share = share, float(np.clip(of_high.mean(), 1e-9, 1 - 1e-9))
+        odds = logit(share) + ((logs - low) ** 2 - (logs - high) ** 2) / (2 * width**2)
+        of_low = np.log1p(-share) - (logs - low) ** 2 / (2 * width**2) - np.log(width)
+        before, likelihood = likelihood, float(np.sum(of_low + np.logaddexp(0.0, odds)))
+        if likelihood - before < 1e-9 * abs(likelihood):
+            break
+        of_high = expit(odds)
+        share = float(np.clip(of_high.mean(), 1e-9, 1 - 1e-9))
         low, high = (float(np.average(logs, weights=weights)) for weights in (1 - of_high + 1e-12, of_high + 1e-12))
         variance = ((1 - of_high) * (logs - low) ** 2 + of_high * (logs - high) ** 2).mean()
         width = max(float(np.sqrt(variance)), 1e-6)
-        if abs(share - before) < 1e-9:
-            break
-    if high < low:
-        low, high, share = high, low, 1 - share
-    return float(np.exp(low)), float(np.exp(high)), share
+    return (likelihood, low, high, share) if low <= high else (likelihood, high, low, 1 - share)
 
 
 _LAWS: Mapping[str, _Law] = {
