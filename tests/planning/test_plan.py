@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 import anyk
 from anyk.errors import CodeError
 from anyk.faults import Crash, ShiftedExponential, Trace
-from anyk.planning import CostModel, search
+from anyk.planning import CostModel, front
 from anyk.planning.verified import verified
 
 COSTS = CostModel()
@@ -243,9 +243,9 @@ def counted_plan(monkeypatch, **given):
     """A plan; how many drafts were counted, waited for, and built."""
     waits, built = [], []
     monkeypatch.setattr(
-        search.Waiting, "of", lambda self, task, of=search.Waiting.of: waits.append(task) or of(self, task)
+        front.Waiting, "of", lambda self, task, of=front.Waiting.of: waits.append(task) or of(self, task)
     )
-    monkeypatch.setattr(search, "verified", lambda *row: built.append(row) or verified(*row))
+    monkeypatch.setattr(front, "verified", lambda *row: built.append(row) or verified(*row))
     planned = plan(*LARGE, **given)
     return planned.considered, len(waits), len(built)
 
@@ -263,7 +263,7 @@ def test_the_largest_case_builds_few_codes(monkeypatch):
     )
 
     assert considered > 2000
-    assert waits <= 56 + 16 + 3 * len(search.KINDS)
+    assert waits <= 56 + 16 + 3 * len(front.KINDS)
     assert built <= 30
 
 
@@ -271,7 +271,7 @@ def test_of_hundreds_of_workers_fewer_codes_are_built(monkeypatch):
     considered, waits, built = counted_plan(monkeypatch, workers=300, stragglers=20)
 
     assert considered > 20_000
-    assert waits <= 56 + 16 + 3 * len(search.KINDS)
+    assert waits <= 56 + 16 + 3 * len(front.KINDS)
     assert built <= 14
 
 

@@ -15,6 +15,10 @@ from anyk.planning.prediction import counted
 from anyk.planning.request import Request
 
 
+#: A number with many divisors; the road is long enough.
+_MOST = 360
+
+
 @dataclass(frozen=True)
 class Crossing:
     """One code on the way.
@@ -51,7 +55,7 @@ def bridge(request: Request, costs: CostModel) -> tuple[Crossing, ...]:
     >>> [(each.family, each.needed) for each in bridge(request, CostModel())]
     [('polynomial', 4), ('generalized_polydot', 5), ('matdot', 7)]
     """
-    counts = range(2, (request.most_needed + 1) // 2 + 1)
+    counts = range(2, min((request.most_needed + 1) // 2, _MOST) + 1)
     products = max(counts, key=lambda count: (len(_divisors(count)), count), default=0)
     found = (_crossing(inner, products // inner, request, costs) for inner in _divisors(products))
     return tuple(crossing for crossing in found if crossing is not None)

@@ -4,7 +4,6 @@ A complex code for real matrices pays its true price: twice the memory and traff
 """
 
 from dataclasses import dataclass, fields
-from math import lgamma
 
 import numpy as np
 from numpy.typing import NDArray
@@ -109,10 +108,20 @@ def _awaited(drafts: Drafts, request: Request) -> Floats:
     $(cN + 1)(1 - \Gamma(N + 1)\Gamma(1 + 1/c) / \Gamma(N + 1 + 1/c))$ on average: the largest of N least of c.
     """
     awaited = (drafts.needed + request.extra).astype(float)
-    copied = np.flatnonzero(drafts.kind == KINDS.index(REPLICATION))
-    for row in copied:
-        count, part = int(drafts.needed[row]), 1 / int(drafts.copies[row])
-        missing = np.exp(lgamma(count + 1) + lgamma(1 + part) - lgamma(count + 1 + part))
-        tasks = int(drafts.workers[row])
-        awaited[row] = min(tasks, (tasks + 1) * (1 - missing) + request.extra)
-    return awaited
+    copied = drafts.kind == KINDS.index(REPLICATION)
+    count, part = drafts.needed.astype(float), 1 / drafts.copies
+    missing = np.exp(log_gamma(count + 1) + log_gamma(1 + part) - log_gamma(count + 1 + part))
+    firsts = np.minimum(drafts.workers, (drafts.workers + 1) * (1 - missing) + request.extra)
+    return np.where(copied, firsts, awaited)
+
+
+def log_gamma(x: Floats) -> Floats:
+    r"""$\ln \Gamma(x)$ of positive numbers, by Stirling's series seven places up.
+
+    >>> bool(np.allclose(log_gamma(np.array([1.0, 2.0, 5.0])), np.log([1, 1, 24]), atol=1e-12))
+    True
+    """
+    far = x + 7
+    tail = np.polynomial.polynomial.polyval(far**-2, (1 / 12, -1 / 360, 1 / 1260, -1 / 1680, 1 / 1188)) / far
+    skipped = np.prod(x[..., None] + np.arange(7), axis=-1)
+    return np.asarray((far - 0.5) * np.log(far) - far + 0.5 * np.log(2 * np.pi) + tail - np.log(skipped))
