@@ -3,11 +3,15 @@
 import json
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
 pytest.importorskip("torch")
 
+pytest.importorskip("matplotlib")
+
 from papers.codenet import __main__ as codenet
+from papers.codenet import runtime, tolerance, tradeoff
 from papers.codenet.expected import executed_per_useful, failing, hits
 from papers.codenet.experiment import STRATEGIES, Setting, run
 
@@ -65,3 +69,70 @@ def test_expectations_are_those_of_the_error_model():
     assert q["uncoded, 40 nodes"] == 0
     assert executed_per_useful(0.108, 10) == pytest.approx(1.98, abs=0.01)
     assert executed_per_useful(0.0, 10) == 1
+
+
+# --- the other figures ------------------------------------------------------------------------------------------------
+
+KEPT = json.loads((codenet.HERE / "figures.json").read_text())["rows"]
+
+
+@pytest.mark.parametrize("figure", codenet.MODULES)
+def test_what_is_kept_has_every_row_of_a_figure_and_its_pictures_are_there(figure):
+    for key in codenet.MODULES[figure].keys(figure):
+        assert any(all(row.get(name) == value for name, value in key.items()) for row in KEPT), key
+    for kind in ("svg", "png"):
+        assert (codenet.HERE / f"figures/{figure}.{kind}").stat().st_size > 1_000
+    assert f"`python -m papers codenet {figure}`" in codenet.README.read_text()
+
+
+def test_thresholds_of_the_codes_are_the_papers():
+    rows = [{**key, **tradeoff.row(key)} for key in tradeoff.keys("tradeoff", quick=True)]
+    kept = [row for row in KEPT if row["table"] == "tradeoff"]
+
+    assert len(kept) == 15
+    for row in [*rows, *kept]:
+        assert row["K"] == tradeoff.formula(row), row
+
+
+def test_generalized_polydot_lies_below_polydot_between_matdot_and_polynomial():
+    rows = {(row["code"], row["m"]): row["K"] for row in KEPT if row["table"] == "tradeoff"}
+
+    assert rows["Generalized PolyDot", 1] == rows["MatDot", 1] == 31
+    assert rows["Generalized PolyDot", 16] == rows["Polynomial", 16] == 256
+    for m in (2, 4, 8):
+        assert rows["anyk, approximate", m] < rows["Generalized PolyDot", m] < rows["PolyDot", m]
+
+
+def test_tolerances_of_the_codes_are_those_of_the_analysis():
+    rows = [{**key, **tolerance.row(key)} for key in tolerance.keys("tolerance", quick=True)]
+    kept = [row for row in KEPT if row["table"] == "tolerance"]
+
+    assert len(kept) > 80
+    for row in [*rows, *kept]:
+        for model in tolerance.MODELS:
+            theirs = tolerance.formula(row["strategy"], *row["grid"], row["nodes"], model)
+            assert tuple(row[model]) == theirs, (row, model)
+
+
+def test_simulated_run_times_are_those_expected_and_measured_ones_near_them():
+    rows = [row for row in KEPT if row["table"] == "runtime"]
+    simulated = [row for row in rows if row["kind"] == "simulated" and row["expected"] and row["executed per useful"]]
+    measured = [row for row in rows if row["kind"] == "measured"]
+
+    for row in simulated:
+        # 2,000 useful iterations: f failures cost about C / 2 + 1 each, and f scatters by its root.
+        failures = max(1.0, row["q"] * row["executed per useful"] * runtime.USEFUL)
+        spread = 4 * failures**0.5 * (row["C"] / 2 + 1) / runtime.USEFUL
+        assert row["executed per useful"] == pytest.approx(row["expected"], abs=spread)
+    assert len(measured) == 12
+    assert all(row["executed per useful"] == 1 for row in measured if row["strategy"].startswith("GPD 2 x 10"))
+    assert all(row["executed per useful"] > 1.2 for row in measured if row["strategy"].startswith("replication"))
+
+
+def test_a_simulated_run_returns_to_its_checkpoint_at_a_failure():
+    never, always = (runtime.simulated(q, 5, 20, 100, np.random.default_rng(0)) for q in (0.0, 1.0))
+
+    assert never == (20, 20)
+    assert always == (100, 0)
+    assert runtime.best_interval(0.0) == 100
+    assert runtime.best_interval(0.02) == 10
