@@ -14,7 +14,6 @@ from anyk.planning.kinds import PLAIN
 from anyk.planning.prediction import counted
 from anyk.planning.request import Request
 
-
 #: A number with many divisors; the road is long enough.
 _MOST = 360
 

@@ -119,6 +119,7 @@ def planned(request: Request, costs: CostModel, rng: Generator) -> Plan:
     notes = left_out(request, found, len(drafts) - len(fitting), len(drafts), front.unbuilt)
     if not found:
         raise CodeError(f"`plan(workers={request.workers}, …, local=False)`: {'; '.join(notes)}. Loosen a limit.")
+    notes = (*notes, f"times are made from {costs.source}")
     considered = len(drafts) + len(here)
     return Plan(request, with_reasons(found, request, considered), bridge(request, costs), considered, costs, notes)
 
