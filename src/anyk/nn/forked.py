@@ -1,10 +1,15 @@
 """A process forked from this one, which has loaded everything already: it is there in milliseconds."""
 
+import ctypes
 import os
 import signal
 import sys
 import traceback
 from collections.abc import Callable, Mapping
+from contextlib import suppress
+
+#: Of prctl: the signal to be sent when the parent dies.
+_PR_SET_PDEATHSIG = 1
 
 
 class Forked:
@@ -49,6 +54,8 @@ def _life(program: Callable[[], object], environment: Mapping[str, str]) -> int:
     """All that happens in the new process; its exit status."""
     code = 1
     try:
+        with suppress(OSError, AttributeError):  # Linux: a rank does not outlive its launcher, wherever it waits
+            ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
         os.setsid()  # Ctrl-C is for the launcher, which ends them
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
         os.environ.clear()

@@ -1,4 +1,4 @@
-"""``python -m anyk.nn.ranks --nodes 10 anyk.nn.train …``: a module as ranks of this machine, loaded once and forked.
+"""``python -m anyk.nn.ranks --nodes 10 anyk.nn.train …``: a module as ranks of this host, loaded once and forked.
 
 Options before the name of the module are this program's, those behind it the module's.
 """
@@ -27,6 +27,8 @@ def main(arguments: Sequence[str]) -> int:
     """
     parser = argparse.ArgumentParser(prog="python -m anyk.nn.ranks", description=__doc__)
     parser.add_argument("--nodes", type=int, required=True, help="how many ranks")
+    parser.add_argument("--here", type=_numbers, help="ranks of this host, as in 0,1,2; default: all")
+    parser.add_argument("--meet", metavar="HOST:PORT", help="where ranks of several hosts meet: on that of rank 0")
     parser.add_argument("--restarts", type=int, default=3, help="how often a rank that died is replaced")
     parser.add_argument("--told", type=Path, help="file that tells in the end who finished and who was lost")
     parser.add_argument("--pids", type=Path, help="directory in which a file for each rank holds its process number")
@@ -53,7 +55,15 @@ def main(arguments: Sequence[str]) -> int:
             raise SystemExit("the ranks were ended: whoever started them is gone")
 
     try:
-        launched = launch(program, options.nodes, restarts=options.restarts, on_start=started, watch=look)
+        launched = launch(
+            program,
+            options.nodes,
+            here=options.here,
+            meet=options.meet,
+            restarts=options.restarts,
+            on_start=started,
+            watch=look,
+        )
     except KeyboardInterrupt:
         return 130
     except AnykError as problem:
@@ -62,6 +72,10 @@ def main(arguments: Sequence[str]) -> int:
     if options.told is not None:
         options.told.write_text(json.dumps(asdict(launched)))
     return 0
+
+
+def _numbers(text: str) -> list[int]:
+    return [int(part) for part in text.split(",")]
 
 
 if __name__ == "__main__":
