@@ -101,6 +101,11 @@ def test_an_old_file_is_replaced_whole_or_not_at_all(tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["run.json"]
 
 
+def test_entries_alone_have_no_story(tmp_path):
+    with pytest.raises(InputError, match=r"ndarray came\. Pass what `anyk.matmul` returned"):
+        save_run(np.eye(3), tmp_path / "run.json")
+
+
 # --- predictions ------------------------------------------------------------------------------------------------------
 
 

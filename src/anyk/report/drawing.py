@@ -19,6 +19,8 @@ MOST_ROWS = 160
 #: Height of a row: the first line whose number of rows suffices.
 _HEIGHTS = ((14, 24.0), (28, 19.0), (56, 14.0), (100, 10.0), (MOST_ROWS, 7.0))
 _AXIS, _FLAGS, _STRIP, _GAP = 22.0, 16.0, 52.0, 8.0
+#: Rows lower than this have no dashes.
+_THIN = 12.0
 #: The strip of answers is drawn in at most so many steps.
 _STEPS = 240
 #: Ticks of the time axis that a narrow screen leaves out have the class "fine".
@@ -72,7 +74,7 @@ def picture(record: Record) -> Picture:
         middle = top + (place + 0.5) * row_height
         names += _name(lane, place, middle, row_height, record)
         plot += _row(lane, middle, row_height, span, record)
-    plot += _flags(record, span, height)
+    plot += [*_flags(record, span, height), *_needed(record)]
     return Picture("".join(names), "".join(plot), height, len(every) - len(rows), _label(record))
 
 
@@ -105,7 +107,8 @@ def _name(lane: Lane, place: int, middle: float, row_height: float, record: Reco
 
 def _row(lane: Lane, middle: float, row_height: float, span: float, record: Record) -> Iterator[str]:
     thick, radius = max(3.0, 0.56 * row_height), min(4.5, 0.38 * row_height)
-    yield f'<g class="lane">{_line("row", middle + row_height / 2)}'
+    kind = "lane thin" if row_height < _THIN else "lane"
+    yield f'<g class="{kind}">{_line("row", middle + row_height / 2)}'
     # The later ones first: none hides the mark at the end of the one before. The page's script puts them in order.
     for bar in reversed(lane.bars):
         yield _bar(bar, middle, thick, radius, span)
@@ -165,9 +168,17 @@ def _strip(record: Record, span: float) -> Iterator[str]:
     yield _line("base", top + _STRIP)
     if record.code and record.code.recovery_threshold <= most:
         y = top + _STRIP * (1 - record.code.recovery_threshold / most)
-        words = f"{record.code.recovery_threshold} of {record.code.workers} answers suffice"
         yield _line("needed", y)
-        yield f'<text class="halo" x="4" y="{y + (13 if y < top + 14 else -4):.1f}">{words}</text>'
+
+
+def _needed(record: Record) -> Iterator[str]:
+    """What that line means, on top of all else."""
+    most = _most(record)
+    if record.code and record.code.recovery_threshold <= most:
+        rise = _STRIP * record.code.recovery_threshold / most
+        words = f"{record.code.recovery_threshold} of {record.code.workers} answers suffice"
+        y = _AXIS + _FLAGS + _STRIP - rise + (13 if rise > _STRIP - 14 else -4)
+        yield f'<text class="halo" x="4" y="{y:.1f}">{words}</text>'
 
 
 def _line(kind: str, y: float) -> str:

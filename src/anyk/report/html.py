@@ -12,9 +12,8 @@ h1 { font-size: 1.6rem; line-height: 1.25; margin: 0 0 .25rem; }
 h2 { font-size: 1.1rem; margin: 2.25rem 0 .5rem; }
 p { margin: .25rem 0 .75rem; max-width: 46rem; }
 .quiet { color: var(--quiet); }
-.numbers { display: grid; grid-template-columns: repeat(auto-fit, minmax(9rem, 1fr)); gap: 1px; margin: 1.25rem 0;
-  background: var(--line); border: 1px solid var(--line); }
-.numbers div { background: var(--paper); padding: .7rem .9rem; }
+.numbers { display: grid; grid-template-columns: repeat(auto-fit, minmax(9rem, 1fr)); gap: 1px; margin: 1.25rem 1px; }
+.numbers div { box-shadow: 0 0 0 1px var(--line); padding: .7rem .9rem; }
 .numbers b { display: block; font-size: 1.45rem; line-height: 1.2; font-variant-numeric: tabular-nums; }
 .numbers span { color: var(--quiet); font-size: .85rem; }
 table { border-collapse: collapse; font-variant-numeric: tabular-nums; }

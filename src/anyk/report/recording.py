@@ -20,8 +20,8 @@ Shapes = tuple[tuple[int, ...], tuple[int, ...]]
 #: What a plan had predicted: one of its candidates, or predictions by name (see `anyk.report.record.PLANNED`).
 Planned = Candidate | Mapping[str, float | str] | None
 
-#: Expected errors are foreseen for at most so many numbers of answers, and not where that takes more multiplications.
-_FORESEEN, _MOST_WORK = 40, 3e8
+#: Expected errors are foreseen for so many numbers of answers: the most that take no more multiplications (a second).
+_FORESEEN, _MOST_WORK = (40, 20, 10, 5), 1e7
 
 
 def save_run(
@@ -43,7 +43,7 @@ def save_run(
             ``code``, ``answers``, ``seconds``, ``error``, ``worst_error``, ``memory``, ``upload``, ``download``.
 
     Raises:
-        InputError: a prediction of another name, or a place that cannot be written to.
+        InputError: no product, a prediction of another name, or a place that cannot be written to.
 
     >>> import numpy as np, anyk, tempfile
     >>> product = anyk.matmul(np.eye(6), np.eye(6), anyk.codes.matdot(2, 4), engine="inline")
@@ -84,7 +84,12 @@ def recorded(
     engine: str = "",
     planned: Planned = None,
 ) -> Record:
-    """What happened during a product; arguments as for `save_run`."""
+    """What happened during a product; arguments and errors as for `save_run`."""
+    if not isinstance(product, Product):
+        raise InputError(
+            f"`save_run(product)` keeps what a verb tells of its product, and {type(product).__name__} came. Pass what "
+            "`anyk.matmul` returned, not its entries."
+        )
     dtype, attempts = str(product.value.dtype), timeline(product.events)
     return Record(
         finished=True,
@@ -192,17 +197,18 @@ def _foreseen(code: Code | None, attempts: Sequence[Stretch], dtype: str) -> Ite
     last = max((row.band for row in attempts), default=0)
     came = [row for row in attempts if row.band == last and row.outcome in ("used", "answered")]
     order = [row.task for row in sorted(came, key=lambda row: row.ended_seconds or 0.0)]
-    stride = math.ceil(len(order) / _FORESEEN) or 1
-    sizes = sorted({*range(stride, len(order) + 1, stride), min(code.recovery_threshold, len(order)), len(order)} - {0})
-    cut = code.partition
-    equations = cut.products * cut.inner
-    work = equations * code.workers**2 + sum(
-        min(equations, code.workers) * size * (size + cut.wanted) for size in sizes
-    )
-    if work > _MOST_WORK:
-        sizes = [size for size in sizes if size >= code.recovery_threshold][:1] if work < 10 * _MOST_WORK else []
-    for size in sizes:
+    whole, least = len(order), min(code.recovery_threshold, len(order))
+    drawn = ({*range(math.ceil(whole / most), whole + 1, math.ceil(whole / most)), least, whole} for most in _FORESEEN)
+    sizes = next((sizes for sizes in drawn if _work(code, sizes) <= _MOST_WORK), set()) if whole else set()
+    for size in sorted(sizes):
         yield size, float(code.expected_error(order[:size], dtype))
+
+
+def _work(code: Code, sizes: Iterable[int]) -> float:
+    """Multiplications it takes to foresee these, about."""
+    cut = code.partition
+    equations = min(cut.products * cut.inner, code.workers)
+    return cut.products * cut.inner * code.workers**2 + sum(equations * size * (size + cut.wanted) for size in sizes)
 
 
 def _checked(planned: Planned) -> dict[str, float | str] | None:
