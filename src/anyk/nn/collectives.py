@@ -38,7 +38,7 @@ class _Collective(ABC):
         plain = bits(piece).contiguous().reshape(-1).view(torch.uint8)
         front = torch.tensor([mark], dtype=torch.int64, device=piece.device).view(torch.uint8)
         everybodys = self._everybodys(torch.cat([front, plain]))
-        self.marks = everybodys[:, :8].contiguous().view(torch.int64)[:, 0].cpu().numpy()
+        self.marks = everybodys[:, :8].reshape(-1).view(torch.int64).cpu().numpy()
         gathered = torch.empty(self.nodes, *piece.shape[1:], dtype=piece.dtype, device=piece.device)
         bits(gathered).reshape(self.nodes, -1).view(torch.uint8).copy_(everybodys[:, 8:])
         self.round += 1
@@ -64,10 +64,10 @@ class TorchCollectives(_Collective):
         self._group = group
 
     def _everybodys(self, told: Tensor) -> Tensor:
-        gathered = torch.empty(self.nodes, told.numel(), dtype=torch.uint8, device=told.device)
+        gathered = torch.empty(self.nodes * told.numel(), dtype=torch.uint8, device=told.device)
         gather = getattr(dist, "all_gather_single", dist.all_gather_into_tensor)  # its name from torch 2.13 on
         gather(gathered, told, group=self._group)
-        return gathered
+        return gathered.reshape(self.nodes, -1)
 
 
 class MpiCollectives(_Collective):

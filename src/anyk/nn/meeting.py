@@ -2,6 +2,7 @@
 
 import json
 import os
+from functools import partial
 from typing import Any
 
 import torch.distributed as dist
@@ -53,7 +54,7 @@ def found(group: Any = None) -> Transport:  # torch.distributed names no public 
 def _seated(seat: dict[str, Any]) -> Transport:
     """Where the launcher says."""
     if "store" in seat:
-        store = connected(*seat["store"])
-        return StoreSeat(store, seat["rank"], seat["ranks"], under_way=seat["under_way"])
+        again = partial(connected, *seat["store"])
+        return StoreSeat(again(), seat["rank"], seat["ranks"], under_way=seat["under_way"], again=again)
     board = Board(seat["descriptor"], Layout(seat["ranks"], seat["slots"], seat["capacity"]))
     return Seat(board, seat["rank"], seat["under_way"])

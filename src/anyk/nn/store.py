@@ -16,6 +16,7 @@ from the store cannot close a round, so there is never more than one run.
 import atexit
 import json
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from datetime import timedelta
 from typing import Any
@@ -41,7 +42,7 @@ _HOPELESS = 120.0
 _FAREWELL = 3.0
 
 
-def connected(host: str, port: int, *, serve: bool = False, timeout_seconds: float = 60.0) -> Any:
+def connected(host: str, port: int, *, serve: bool = False, timeout_seconds: float = 15.0) -> Any:
     """A store over TCP.
 
     Args:
@@ -69,16 +70,25 @@ class StoreSeat(ByteTransport):
         rank: whose.
         nodes: P.
         under_way: the others are in the middle of it.
+        again: connects to the store once more, after the network has failed; None: it cannot be.
         capacity: bytes of one piece.
         settings: as for `Patience`.
     """
 
     def __init__(
-        self, store: Any, rank: int, nodes: int, *, under_way: bool = False, capacity: int = 1 << 22, **settings: float
+        self,
+        store: Any,  # torch.distributed may be absent
+        rank: int,
+        nodes: int,
+        *,
+        under_way: bool = False,
+        again: Callable[[], Any] | None = None,
+        capacity: int = 1 << 22,
+        **settings: float,
     ) -> None:
         self.rank, self.nodes, self.capacity, self.under_way = rank, nodes, capacity, under_way
         self.round, self.admitted, self.marks = 0, list[int](), np.zeros(nodes, dtype=np.int64)
-        self._store, self._patience = store, Patience(**settings)
+        self._store, self._again, self._patience = store, again, Patience(**settings)
         self._members = np.ones(nodes, dtype=bool)
         self._seen = np.full(nodes, -1)
         atexit.register(self._leave)  # the store may be in the process of one of them
@@ -95,7 +105,11 @@ class StoreSeat(ByteTransport):
         except ClusterError:
             raise
         except RuntimeError as problem:  # what torch.distributed raises
-            raise ClusterError(f"rank {self.rank} lost the store at round {self.round}: {_line(problem)}") from problem
+            told = f"rank {self.rank} lost the store at round {self.round}: {_line(problem)}"
+            if self._again is None:
+                raise ClusterError(told) from problem
+            self._store = _insistently(self._again)
+            raise LeftOut(told) from problem
 
     def _exchanged(self, piece: Bytes, into: Bytes, needed: int, kind: int, mark: int) -> NDArray[np.bool_]:
         number = self.round
@@ -211,6 +225,22 @@ class StoreSeat(ByteTransport):
 
     def _is_there(self, key: str) -> bool:
         return bool(self._store.check([key]))
+
+
+def _insistently(connect: Callable[[], Any]) -> Any:
+    """A new connection, as soon as there can be one.
+
+    Raises:
+        ClusterError: not for long.
+    """
+    until = time.monotonic() + _HOPELESS
+    while True:
+        try:
+            return connect()
+        except ClusterError:
+            if time.monotonic() > until:
+                raise
+            time.sleep(0.5)
 
 
 def _ranks(told: bytes) -> set[int]:

@@ -95,7 +95,7 @@ class StoreTable:
     """
 
     def __init__(self, host: str, port: int, nodes: int, serve: bool) -> None:
-        self._store = connected(host, port, serve=serve)
+        self._store = connected(host, port, serve=serve, timeout_seconds=60)
         self._place, self._nodes, self._serves = [host, self._store.port], nodes, serve
 
     def seat(self, rank: int, under_way: bool) -> dict[str, Any]:

@@ -25,8 +25,8 @@ def generalized_polydot(
 
     With $m, n$ = ``rows, inner``, node $w$ stores $\sum_{ij} r_i c_j W_{ij}$, where $r = T_m^n(\theta_w)$ and
     $c = T_n^1(\theta_w)$ are the trigonometric bases of `anyk.bases`. It multiplies by $\sum_j c_j x_j$ going forward
-    and by $\sum_i r_i \delta_i$ going back; the same two encoded vectors update its block. Thresholds: $K_f = mn + n -
-    1$ and $K_b = 2mn - n$.
+    and by $\sum_i r_i \delta_i$ going back; the same two encoded vectors update its block. Thresholds:
+    $K_f = mn + n - 1$ and $K_b = 2mn - n$.
 
     Args:
         rows: blocks m along the layer's outputs; at least 1.
