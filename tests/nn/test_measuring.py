@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from anyk.nn import generalized_polydot
-from benchmarks import training_gains, training_overhead, training_precision
+from benchmarks import training_gains, training_language, training_overhead, training_precision, training_ranks
 from benchmarks.kept import Kept
 from benchmarks.training_precision import Faulty
 
@@ -23,6 +23,18 @@ def test_every_measurement_runs_at_tiny_size_and_is_not_made_twice(measuring, tm
 
     assert kept.read_text() == first
     assert {row["table"] for row in json.loads(first)["rows"]} <= set(capsys.readouterr().out.split())
+
+
+@pytest.mark.slow
+@pytest.mark.cluster
+@pytest.mark.timeout(900)
+@pytest.mark.parametrize("measuring", [training_ranks, training_language], ids=lambda it: it.__name__)
+def test_every_measurement_of_ranks_runs_at_tiny_size(measuring, tmp_path):  # type: ignore[no-untyped-def]
+    assert measuring.main(["--quick", "--json", str(tmp_path / "kept.json")]) == 0
+    rows = json.loads((tmp_path / "kept.json").read_text())["rows"]
+
+    tables = {training_ranks: {"speeds", "phases", "faults"}, training_language: {"virtual", "ranks"}}
+    assert {row["table"] for row in rows} == tables[measuring]
 
 
 def test_rows_are_written_one_by_one_and_missing_ones_are_told(tmp_path: Path) -> None:
