@@ -1,6 +1,7 @@
 """The explorer computes in the page what the library computes: the same thresholds, sizes, sets and errors."""
 
 import json
+import re
 import shutil
 import subprocess
 from functools import cache
@@ -101,6 +102,13 @@ def made(name, cut, P, dtype):
         return calls[name]()
     except CodeError:
         return None
+
+
+def test_what_the_page_loads_is_there():
+    loaded = re.findall(r'(?:src|href)="([^"]*)"', (FORMULAS.parents[2] / "explorer.md").read_text())
+
+    assert len(loaded) == 4
+    assert all((FORMULAS.parents[2] / each).is_file() for each in loaded)
 
 
 def test_the_page_knows_every_family(rows):

@@ -60,6 +60,7 @@ class Browser:
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
             pass_fds=(read, write),
+            env={**os.environ, "TMPDIR": self._folder.name},
             start_new_session=True,
         )
         for number in (to_browser, from_browser, read, write):
