@@ -3,7 +3,7 @@
     python -m tests.distributed.fault_scripts --count 200 --seed 0
     python -m tests.distributed.fault_scripts --one-kill-one-stop
     python -m tests.distributed.fault_scripts --resident 500
-    python -m tests.distributed.fault_scripts --engine dask --count 200      # or ray, tcp
+    python -m tests.distributed.fault_scripts --engine dask --count 200      # or ray, tcp; mpi: see below
 
 Ten worker processes, MatDot of four inner blocks: any 7 of 10 answers suffice. Each script chooses a product, up to
 three workers, and for each a deed (kill or stop) and a moment: before, during or after the product. Stopped workers
@@ -103,16 +103,19 @@ class Scripts:
         height, depth, width = (self.random.randint(1, 300) for _ in range(3))
         A, B = self.rng.standard_normal((height, depth)), self.rng.standard_normal((depth, width))
         settings = {"timeout": timeout, "retries": 3}
+        # Where workers reach each other, half of the products are formed by them, in rounds that can be hit as well.
+        formed = {"reduce": True} if getattr(self.engine.caps, "exchange", False) and self.random.random() < 0.5 else {}
+        self.tally.deeds["products formed by workers"] += bool(formed)
         match self.random.randrange(4):
             case 0:
                 *_, product = anyk.stream(A, B, CODE, engine=self.engine, **settings)
             case 1:
                 with anyk.place(A, CODE, engine=self.engine) as coded:
-                    product = coded.product(B, **settings)
+                    product = coded.product(B, **settings, **formed)
                     if timeout is None:
-                        product = coded.product(B, **settings)
+                        product = coded.product(B, **settings, **formed)
             case _:
-                product = anyk.matmul(A, B, CODE, engine=self.engine, **settings)
+                product = anyk.matmul(A, B, CODE, engine=self.engine, **settings, **formed)
         # Relative to what is added up: short sums of either sign can cancel, and no code is to blame.
         size = np.linalg.norm(A) * np.linalg.norm(B) / max(1.0, depth**0.5)
         return float(np.linalg.norm(product.value - A @ B) / max(size, np.linalg.norm(A @ B))), product.survivors
