@@ -42,7 +42,10 @@ def renew(module: Any, figure: str, rows: Sequence[Row], all_rows: Sequence[Row]
         print(path)
     readme, lines = here / "README.md", "\n".join(markdown([*module.table(all_rows)]))
     place = re.compile(rf"(?<=<!-- {mark} -->\n).*?(?=<!-- end -->)", re.DOTALL)
-    readme.write_text(place.sub(lambda _: f"\n{lines}\n\n", readme.read_text(), count=1))  # not once more behind it
+    text, found = place.subn(lambda _: f"\n{lines}\n\n", readme.read_text(), count=1)  # not once more behind it
+    if not found:
+        raise SystemExit(f"{readme} has no place `<!-- {mark} -->` … `<!-- end -->` for the table of {figure}.")
+    readme.write_text(text)
 
 
 def markdown(rows: Sequence[Row]) -> list[str]:

@@ -10,7 +10,6 @@ Rows that are in results.json already are not made again; after ``--budget`` sec
 """
 
 import argparse
-import re
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -52,7 +51,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     kept = Kept(options.json or (None if options.quick else RESULTS), options.budget)
     for figure in [name for name in FIGURES if name != "logistic"] if options.figure == "all" else [options.figure]:
         more = {"data": options.data} if figure == "logistic" else {}
-        running.make(maker(figure), figure, kept, HERE, mark=re.sub("[a-d]$", "", figure), quick=options.quick, **more)
+        mark = figure.rstrip("abcd") if figure.startswith("fig") else figure  # of the table, which figures share
+        running.make(maker(figure), figure, kept, HERE, mark=mark, quick=options.quick, **more)
     print(f"{kept.missing} rows are missing; the same command goes on" if kept.missing else "done")
     return 0
 

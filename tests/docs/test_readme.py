@@ -22,8 +22,8 @@ SMALLER = {
     "python -m benchmarks": "--tiny --only encode --json {tmp}",
 }
 NEEDS = {"anyk train": "torch", "anyk reproduce": "matplotlib"}
-#: Take some ten seconds of work even so; tests of their own run them smaller still (`test_demo.py`, `test_train.py`).
-LONG = ("anyk demo", "anyk train")
+#: Take some seconds of work even so, and have tests of their own that run them smaller still.
+LONG = ("anyk demo", "anyk train", "anyk reproduce", "python")
 #: What whole checks and installations do is tested by being done: `make test` runs these tests.
 NOT_HERE = {"make demo", "make test", "pip install 'anyk[nn]'"}
 

@@ -55,11 +55,11 @@ def test_graph_convolution_is_numpys_with_slow_silent_and_killed_workers(capsys)
 def test_bit_flips_do_not_change_what_coded_nodes_learn():
     pytest.importorskip("torch")
     pytest.importorskip("sklearn")
-    found = example("bit_flips").main(rate=0.01, steps=40)
+    found = example("bit_flips").main(rate=0.01, steps=25)
 
     without, coded, uncoded = found.values()
-    assert coded == without > 0.6
-    assert uncoded < 0.4
+    assert coded == without > 0.5
+    assert uncoded < 0.3
 
 
 def test_an_anytime_product_gets_better_until_it_is_good_enough():
