@@ -11,6 +11,7 @@ What each host runs is what one would run on real ones, with their own addresses
 import argparse
 import json
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -97,4 +98,5 @@ if __name__ == "__main__":
     parser.add_argument("--steps", type=int, default=60)
     parser.add_argument("--plug", action="store_true")
     options = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # hosts and cables are taken away in any case
     main(options.steps, plug=options.plug)

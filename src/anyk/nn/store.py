@@ -205,6 +205,7 @@ class StoreSeat(ByteTransport):
         self._members[:] = False
         self._members[verdict["members"]] = True
         self._seen[:] = number
+        self._patience.closed(number, time.monotonic())  # nobody has waited yet
         self.round, self.under_way = number + 1, False
 
     def close(self) -> None:
