@@ -122,6 +122,41 @@ def test_strangers_get_nowhere_and_harm_nobody(three, tmp_path):
     assert len(three.lanes) == 3
 
 
+def test_strangers_get_nothing_from_workers_either(three):
+    three.lanes[0].put("secret", np.ones(3)).result(timeout=60)
+    hello = three.lanes[0].post.hello
+    with socket.create_connection((hello.address, hello.port)) as stranger:
+        stranger.sendall(b"secret" * 20)
+        with contextlib.suppress(OSError):
+            stranger.shutdown(socket.SHUT_WR)
+        said = b"".join(iter(lambda: received(stranger), b""))
+
+    assert len(said) <= 32  # the worker's nonce
+
+
+def test_who_greets_a_worker_in_a_masters_words_is_a_stranger():
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        end = socket.create_connection(server.getsockname())
+        other, _ = server.accept()
+    refused = []
+
+    def greet():
+        try:
+            wire.greeted(end, b"k" * 32, as_master=False)
+        except (ClusterError, OSError) as error:
+            refused.append(error)
+        end.close()
+
+    thread = threading.Thread(target=greet)
+    thread.start()
+    with pytest.raises(ClusterError, match="does not know the key"):
+        wire.greeted(other, b"k" * 32, as_master=True, names=(b"holder", b"asker"))
+    other.close()
+    thread.join()
+
+    assert len(refused) == 1
+
+
 def received(end):
     try:
         return end.recv(4096)

@@ -198,6 +198,30 @@ def test_where_too_many_are_lost_the_error_says_how(engine, matrices):
         anyk.matmul(A, B, CODE, engine=engine, reduce=True, watch=at_decoding(kill), retries=0)
 
 
+def test_the_time_is_over_while_answers_are_added_up(engine, matrices):
+    A, B = matrices
+
+    def halt(tasks):
+        for rank in range(9):
+            engine.stop(rank)
+
+    with pytest.raises(ClusterError, match="the time is over"):
+        anyk.matmul(A, B, CODE, engine=engine, reduce=True, watch=at_decoding(halt), timeout=0.5)
+    for rank in range(9):
+        engine.resume(rank)
+
+
+def test_a_timeline_tells_whose_answer_was_lost(engine, matrices):
+    A, B = matrices
+    product = anyk.matmul(
+        A, B, CODE, engine=engine, reduce=True, watch=at_decoding(lambda tasks: engine.lanes[tasks[0]].kill())
+    )
+    lost = [stretch for stretch in product.timeline() if stretch.outcome == "lost"]
+
+    assert [stretch.task for stretch in lost] == [suspected(product)[0].tasks[0]]
+    assert lost[0].cause
+
+
 def test_workers_that_cannot_reach_each_other_send_their_answers_here(engine, matrices):
     A, B = matrices
     engine.is_parted = True

@@ -95,8 +95,8 @@ class Board:
                 for attempt in self.attempts:
                     if attempt.worker == worker:
                         self._end(attempt.task, event.at, "lost", cause)
-            case Suspected(tasks=tasks):
-                self._mark(tasks, "answered", "wrong")
+            case Suspected(tasks=tasks, cause=cause):
+                self._mark(tasks, "answered", "lost" if cause else "wrong")
             case Decoded():
                 self._mark(self._asked, "answered", "used")
 

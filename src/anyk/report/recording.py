@@ -182,7 +182,7 @@ def _decodings(steps: Iterable[Step]) -> Iterator[Decoding]:
         # A decoding is over before another one begins, and its end may begin the next one.
         if isinstance(event, Decoded | Suspected) and answers:
             error = _finite(event.error) if isinstance(event, Decoded) else None
-            suspects = tuple(map(int, event.tasks)) if isinstance(event, Suspected) else None
+            suspects = tuple(map(int, event.tasks)) if isinstance(event, Suspected) and not event.cause else None
             yield Decoding(started, event.at - began, answers, error, suspects, band)
             answers = 0
         for said in step.instructions:

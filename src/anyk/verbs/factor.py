@@ -156,4 +156,4 @@ class Factor(ABC):
         stay = answers_stay(
             "product", engine, code, size, settings.stop, wish=wish, result="array", plain=asked is None, asked=None
         )
-        return Kept(engine, code.partition, shape, dtype, size, meter) if stay else None
+        return Kept(engine, code.partition, shape, dtype, size, meter, timeout=settings.timeout) if stay else None

@@ -34,6 +34,8 @@ T = TypeVar("T")
 #: The least patience with a round, in seconds; to that come twice the time of the slowest task, and the bytes' at this
 #: rate, in bytes per second.
 PATIENCE_SECONDS, SLOW_RATE = 2.0, 2e7
+#: Where the product's time is over: long enough for who is there to say so.
+LEAST_SECONDS = 0.2
 
 _names = count()
 
@@ -66,6 +68,7 @@ class Kept:
         answer_bytes: of one answer.
         meter: counts what moves.
         library: the product is to stay, and to be handed over to the library of this engine; "": it comes here.
+        timeout: seconds after which nobody is waited for, or None.
     """
 
     def __init__(
@@ -77,8 +80,10 @@ class Kept:
         answer_bytes: int,
         meter: Meter,
         library: str = "",
+        timeout: float | None = None,
     ) -> None:
         self.library = library
+        self._until = None if timeout is None else perf_counter() + timeout
         self._engine, self.partition, self.shape, self.dtype = engine, partition, shape, dtype
         self.answer_bytes, self.meter, self._name = answer_bytes, meter, f"kept-{next(_names)}"
         self._where: dict[int, Lane] = {}
@@ -215,7 +220,8 @@ class Kept:
     def limit(self, blocks: int) -> float:
         """How long to wait for something said of so many blocks, in seconds."""
         usual = PATIENCE_SECONDS + 2 * self._slowest_seconds + blocks * self.answer_bytes / SLOW_RATE
-        return self._patience * usual
+        left = float("inf") if self._until is None else max(LEAST_SECONDS, self._until - perf_counter())
+        return min(self._patience * usual, left)
 
     def _key(self, task: int) -> str:
         return f"{self._name}-answer-{task}"

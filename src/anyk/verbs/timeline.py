@@ -88,7 +88,8 @@ class _Band:
             for task in event.tasks:
                 if task in self._received:
                     key = task, self._received.pop(task)
-                    self._rows[key] = replace(self._rows[key], outcome="wrong")
+                    outcome = "lost" if event.cause else "wrong"
+                    self._rows[key] = replace(self._rows[key], outcome=outcome, cause=event.cause)
 
     def _is_open(self, key: Key) -> bool:
         """Nobody has ended this attempt, or the master cancelled it: an answer then came all the same."""

@@ -153,7 +153,7 @@ class Whole:
             screen=self.screen,
             out=out,
             meter=meter,
-            kept=self._kept(out, meter) if self.stays else None,
+            kept=self._kept(out, meter, settings) if self.stays else None,
             multiply=kernel_of(*self.blocks[:2]),
         )
         try:
@@ -163,12 +163,12 @@ class Whole:
                 raise
             raise ClusterError(f"rows {rows.start} to {rows.stop - 1} of the product: {error}") from error
 
-    def _kept(self, out: Array, meter: Meter) -> Kept:
-        settings, library = self.call.settings, self.call.result if self.call.result != "array" else ""
+    def _kept(self, out: Array, meter: Meter, settings: Settings) -> Kept:
+        library = self.call.result if self.call.result != "array" else ""
         code = settings.code
         shape = len(out), out.shape[1]
         size = answer_bytes(code, shape, out.dtype)
-        return Kept(settings.engine, code.partition, shape, out.dtype, size, meter, library)
+        return Kept(settings.engine, code.partition, shape, out.dtype, size, meter, library, settings.timeout)
 
 
 def _probe(call: Call, a: Array, b: Array) -> Probe | None:

@@ -129,8 +129,9 @@ def events(step: Step, act: Act, board: Board) -> Iterator[str]:
             yield f"{len(sent)} tasks sent"
         case Result(task=task) if board.ended is None:
             yield f"answer {board.answered()} of {act.awaited}: task {task}"
-        case Suspected(tasks=tasks):
-            yield from (f"the answer of task {task} is wrong: thrown out" for task in tasks)
+        case Suspected(tasks=tasks, cause=cause):
+            found = f"lost: {cause}" if cause else "wrong: thrown out"
+            yield from (f"the answer of task {task} is {found}" for task in tasks)
         case Lost(task=task, cause=cause):
             yield f"task {task} lost: its worker was {cause}"
             for compute in sent:
