@@ -84,10 +84,14 @@ def drawn(rows: Sequence[Row]) -> Any:
     """Useful iterations against executed ones, small network, C = 10, first seed."""
     figure, axes = drawing.panels(width=6.6, height=3.8)
     mine = {row["strategy"]: row for row in rows if row["C"] == 10 and row["width"] < 10_000 and row["seed"] == 0}
-    for style, name in zip(drawing.styles(), STRATEGIES, strict=True):
+    paths: dict[tuple[tuple[int, int], ...], list[str]] = {}
+    for name in STRATEGIES:
         if name in mine:
-            executed, useful = zip(*mine[name]["path"], strict=True)
-            axes.plot(executed, useful, label=name, **{**style, "marker": ""})
+            straight = mine[name]["executed"] == mine[name]["useful"]
+            path = ((0, 0), (best := mine[name]["useful"], best)) if straight else tuple(map(tuple, mine[name]["path"]))
+            paths.setdefault(path, []).append(name)
+    for style, (path, names) in zip(drawing.styles(), paths.items(), strict=False):
+        axes.plot(*zip(*path, strict=True), label="\n".join(names), **{**style, "marker": ""})
     axes.set(xlabel="iterations executed", ylabel="iterations that count")
     drawing.legend_outside(axes)
     return figure
