@@ -168,7 +168,7 @@
   }
 
   const NUMBERS_OF = [
-    ["workerBytes", "a worker holds", size],
+    ["workerBytes", "per worker", size],
     ["upBytes", "sent out", size],
     ["downBytes", "sent back", size],
     ["work", "work of all", (value) => `${digits(value)} ×`],
