@@ -110,6 +110,11 @@ def test_a_product_stays_on_the_cluster_as_a_dask_array_of_the_callers(client):
         assert there.result() is not None
 
 
+def test_a_product_that_would_end_with_its_engine_is_refused(cluster):
+    with pytest.raises(InputError, match="would end with the engine"):
+        anyk.matmul(np.eye(20), np.eye(20), anyk.codes.matdot(2, workers=3), engine=cluster, result="dask")
+
+
 def test_wrong_answers_do_not_stay_on_the_cluster(cluster):
     A, B = np.random.default_rng(0).standard_normal((2, 120, 120))
     faults = anyk.faults.Zeros(ranks=(1,))

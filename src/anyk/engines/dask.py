@@ -21,10 +21,10 @@ from typing import Any
 from anyk.engines.base import Caps
 from anyk.engines.dask_inputs import Chunks, encoded_there
 from anyk.engines.dask_results import as_dask_array
-from anyk.engines.dask_worker import Actor, Post
+from anyk.engines.dask_worker import Actor, Post, scheduler_of
 from anyk.engines.fleet import FleetEngine
 from anyk.engines.remote import RemoteLane
-from anyk.errors import ClusterError, InputError
+from anyk.errors import ClusterError
 from anyk.faults.base import FateOf
 
 #: How often the connection to the scheduler is looked at, in seconds.
@@ -66,7 +66,7 @@ class DaskEngine(FleetEngine):
         #: The caller's client, where there is one.
         self._callers = at if hasattr(at, "scheduler_info") and hasattr(at, "futures") else None
         self._directory, self._config = "", contextlib.ExitStack()
-        self._scheduler, security = _scheduler_of(at, security)
+        self._scheduler, security = scheduler_of(at, security)
         self._client: Any = None
         self._free: list[str] = []
         self._nannies: set[str] = set()
@@ -125,6 +125,11 @@ class DaskEngine(FleetEngine):
         They belong to the client that the engine was opened with; else to the engine's own, and end with it.
         """
         return as_dask_array(self._callers or self._client, self, names, dtype)
+
+    @property
+    def keeps_results(self) -> bool:
+        """Whether what was handed over outlives this engine."""
+        return self._callers is not None
 
     def chunks_of(self, array: Any, block: tuple[int, int]) -> Chunks:
         """A Dask array's blocks, computed by the cluster; workers encode them by `encoder`."""
@@ -287,13 +292,3 @@ class DaskEngine(FleetEngine):
 
 async def _awaited(awaitable: Any) -> Any:
     return await awaitable
-
-
-def _scheduler_of(at: Any, security: Any) -> tuple[str, Any]:
-    """Address and security of the scheduler."""
-    if at is None or isinstance(at, str):
-        return (at or "").removeprefix("dask://"), security
-    if hasattr(at, "scheduler_info") and hasattr(at, "scheduler"):
-        address = getattr(at, "scheduler_address", None) or at.scheduler.address
-        return str(address), security or at.security
-    raise InputError(f"`DaskEngine(at={at!r})` needs the address of a scheduler, a Dask client or a Dask cluster.")

@@ -12,6 +12,7 @@ from anyk.engines import dask_inputs, desk
 from anyk.engines.base import Cancelled, Unreachable
 from anyk.engines.remote import RemoteLane
 from anyk.engines.work import LOOK_SECONDS
+from anyk.errors import InputError
 
 
 class Actor:
@@ -157,3 +158,17 @@ async def ignored(method: Any, *args: Any) -> None:
     """Call an actor that may not be there any more."""
     with contextlib.suppress(Exception):
         await method(*args)
+
+
+def scheduler_of(at: Any, security: Any) -> tuple[str, Any]:
+    """Address and security of the scheduler that an engine is opened with.
+
+    Raises:
+        InputError: nothing of that kind.
+    """
+    if at is None or isinstance(at, str):
+        return (at or "").removeprefix("dask://"), security
+    if hasattr(at, "scheduler_info") and hasattr(at, "scheduler"):
+        address = getattr(at, "scheduler_address", None) or at.scheduler.address
+        return str(address), security or at.security
+    raise InputError(f"`DaskEngine(at={at!r})` needs the address of a scheduler, a Dask client or a Dask cluster.")

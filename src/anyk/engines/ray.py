@@ -10,117 +10,18 @@ import contextlib
 import os
 import shutil
 import signal
-import socket
 import tempfile
-import threading
-from collections.abc import Callable
 from typing import Any
 
-import numpy as np
-
-from anyk.engines import desk
-from anyk.engines.base import Cancelled, Caps, Unreachable, WorkerLost
+from anyk.engines.base import Caps, WorkerLost
 from anyk.engines.fleet import FleetEngine
+from anyk.engines.ray_worker import GROUPS, Actor, Post, in_short, unwrapped
 from anyk.engines.remote import RemoteLane
-from anyk.engines.work import LOOK_SECONDS
 from anyk.errors import ClusterError
 from anyk.faults.base import FateOf
 
-#: Messages of at least this many bytes go through Ray's object store as arrays, which it does not copy on the way.
-LARGE_BYTES = 1 << 17
 #: Share of the free memory that the object store of an own cluster takes, and its least and largest size.
 STORE_SHARE, STORE_BYTES = 0.3, (1 << 28, 1 << 34)
-
-
-class Actor:
-    """What runs as a Ray actor; `_GROUPS` says in which thread each method runs.
-
-    Args:
-        rank: of the lane.
-    """
-
-    def __init__(self, rank: int) -> None:
-        self._desk = desk.Desk(f"worker {rank} (process {os.getpid()})", reach=_reached)
-        self._is_left = threading.Event()
-
-    def hello(self) -> tuple[str, int]:
-        """Host and process."""
-        return socket.gethostname(), os.getpid()
-
-    def perform(self, seq: int, message: Any) -> Any:
-        """The answer to a message."""
-        return _wrapped(self._desk.reply(seq, message, lambda: self._is_left.is_set() or self._desk.is_flagged(seq)))
-
-    def flag(self, seq: int) -> None:
-        """This message is not wanted any more."""
-        self._desk.flag(seq)
-
-    def hand_out(self, key: str) -> Any:
-        """A block, for another worker."""
-        return self._desk.hand_out(key)
-
-    def leave(self) -> None:
-        """No work goes on."""
-        self._is_left.set()
-
-    def watch(self) -> None:
-        """Answers when the actor is not wanted any more; or never, if it dies."""
-        self._is_left.wait()
-
-
-#: Methods that run beside the one that works.
-_GROUPS = {"hello": "words", "flag": "words", "leave": "words", "watch": "watch", "hand_out": "blocks"}
-
-
-def _reached(away: desk.Away, unwanted: Callable[[], bool]) -> Any:
-    """On a worker: a block of another one, through Ray's object stores; without a copy where they are one."""
-    import ray
-
-    asked = away.way.hand_out.remote(away.key)
-    while True:
-        try:
-            return ray.get(asked, timeout=LOOK_SECONDS)
-        except ray.exceptions.GetTimeoutError:
-            if unwanted():
-                raise Cancelled("cancelled while a block was on its way") from None
-        except Exception as error:
-            raise Unreachable(f"block {away.key!r} of another Ray actor cannot be had: {_in_short(error)}") from error
-
-
-class _Post:
-    """The way to one actor.
-
-    Args:
-        engine: to do things later with.
-        lane: that is answered.
-        actor: Ray's handle.
-    """
-
-    window = 16
-
-    def __init__(self, engine: "RayEngine", lane: RemoteLane, actor: Any) -> None:
-        self._engine, self._lane, self._actor = engine, lane, actor
-
-    def send(self, seq: int, message: bytes, /) -> None:
-        """Call the actor."""
-        self._engine.hear(self._lane, self._actor.perform.remote(seq, _wrapped(message)), seq)
-
-    def flag(self, seq: int, /) -> bool:
-        """Tell the actor."""
-        self._actor.flag.remote(seq)
-        return True
-
-    def weight(self, message: bytes, /) -> int:
-        """Its size."""
-        return len(message)
-
-    def way(self, key: str, to: Any, /) -> Any:
-        """Ray's handle of the actor."""
-        return self._actor
-
-    def end(self, *, kill: bool) -> None:
-        """End the actor and its process."""
-        self._engine.end_actor(self._actor, self._lane.pid)
 
 
 class RayEngine(FleetEngine):
@@ -168,14 +69,14 @@ class RayEngine(FleetEngine):
         self._directory, self._is_connected, self._is_own = "", False, False
         try:
             self._connect(workers, at)
-            for name, group in _GROUPS.items():
+            for name, group in GROUPS.items():
                 ray.method(concurrency_group=group)(getattr(Actor, name))
             self._actor_class = ray.remote(
                 num_cpus=cpus_per_worker,
                 max_restarts=0,
                 max_task_retries=0,
                 scheduling_strategy="SPREAD",
-                concurrency_groups=dict.fromkeys(_GROUPS.values(), 1),
+                concurrency_groups=dict.fromkeys(GROUPS.values(), 1),
             )(Actor)
             count = workers or int(ray.cluster_resources().get("CPU", 1) / (cpus_per_worker or 1))
         except BaseException:
@@ -194,6 +95,11 @@ class RayEngine(FleetEngine):
             self.later(0.0, lambda: self._heard(lane, future, seq))
 
         answer.future().add_done_callback(done)
+
+    @property
+    def keeps_results(self) -> bool:
+        """Whether what was handed over outlives this engine: where Ray was there before."""
+        return not self._is_connected
 
     def hand_over(self, names: Any, dtype: Any) -> Any:
         """Blocks that lanes formed, row by row, as references to Ray's objects; they stay where they are."""
@@ -220,24 +126,24 @@ class RayEngine(FleetEngine):
 
     def _heard(self, lane: RemoteLane, future: Any, seq: int | None) -> None:
         if (error := future.exception()) is not None:
-            self.lost(lane, f"its Ray actor is gone: {_in_short(error)}")
+            self.lost(lane, f"its Ray actor is gone: {in_short(error)}")
         elif seq is not None:
-            lane.heard(seq, _unwrapped(future.result()))
+            lane.heard(seq, unwrapped(future.result()))
 
     def _recruit(self, lane: RemoteLane) -> None:
         try:
             actor = self._actor_class.remote(lane.rank)
             hello = actor.hello.remote().future()
         except Exception as error:
-            raise ClusterError(f"worker {lane.rank}: no Ray actor can be had: {_in_short(error)}") from error
+            raise ClusterError(f"worker {lane.rank}: no Ray actor can be had: {in_short(error)}") from error
         hello.add_done_callback(lambda hello: self.later(0.0, lambda: self._born(lane, actor, hello)))
 
     def _born(self, lane: RemoteLane, actor: Any, hello: Any) -> None:
         if (error := hello.exception()) is not None:
-            self.lost(lane, f"its Ray actor did not start: {_in_short(error)}")
+            self.lost(lane, f"its Ray actor did not start: {in_short(error)}")
             return
         host, pid = hello.result()
-        if not self.arrived(lane, _Post(self, lane, actor), host, pid):
+        if not self.arrived(lane, Post(self, lane, actor), host, pid):
             self.end_actor(actor, pid)
             return
         self.hear(lane, actor.watch.remote())
@@ -277,14 +183,6 @@ class RayEngine(FleetEngine):
             shutil.rmtree(self._directory, ignore_errors=True)
 
 
-def _wrapped(message: bytes) -> Any:
-    return message if len(message) < LARGE_BYTES else np.frombuffer(message, np.uint8)
-
-
-def _unwrapped(answer: Any) -> Any:
-    return answer.data if isinstance(answer, np.ndarray) else answer
-
-
 def _store_bytes() -> int:
     """Size of an own cluster's object store: a share of the memory there is now."""
     try:
@@ -292,7 +190,3 @@ def _store_bytes() -> int:
     except (OSError, ValueError):
         pages = 0
     return min(max(int(STORE_SHARE * pages), STORE_BYTES[0]), STORE_BYTES[1])
-
-
-def _in_short(error: BaseException) -> str:
-    return f"{type(error).__name__}: {str(error).strip().splitlines()[0] if str(error).strip() else ''}"

@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from anyk import planning
 from anyk.code import Code
+from anyk.engines import is_engine
 from anyk.engines.base import Engine
 from anyk.engines.drive import Watch
 from anyk.errors import InputError
@@ -158,6 +159,11 @@ def matmul(
             reduce,
             result,
         )
+        if result != "array" and not (is_engine(engine) or getattr(opened, "keeps_results", False)):
+            raise InputError(
+                f"`matmul(engine={engine!r}, result={result!r})`: the product would end with the engine, which is "
+                "opened for this call alone. Open it yourself, or pass a client or a connection of yours."
+            )
         if result != "array" and (given.is_integer or given.shape != (given.a.shape[0], given.b.shape[1])):
             raise InputError(f"`matmul(result={result!r})` leaves products of floating-point matrices on the cluster.")
         if given.is_integer:
