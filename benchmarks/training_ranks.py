@@ -72,7 +72,9 @@ def begun(place: str) -> float:
     """When the first update of the first life began."""
     mark = Path(place) / "begun"
     if not mark.exists():
-        mark.write_text(str(time.time()))
+        beside = mark.with_name(f"begun-{os.getpid()}")
+        beside.write_text(str(time.time()))
+        beside.rename(mark)
     return float(mark.read_text())
 
 

@@ -16,20 +16,11 @@ from anyk.nn.interval import Interval
 from anyk.nn.inventory import Inventory
 from anyk.nn.keeper import Keeper
 from anyk.nn.optim import CodedSGD
+from anyk.nn.reencoding import Reencoding
 from anyk.nn.state import Stateful
 from anyk.nn.step import Step
 
 Result = TypeVar("Result")
-
-#: Encode again when blocks are this many times as far from their code as screening expects. It forgives 4; 2 is what
-#: rounding makes of the measurement itself in float64.
-_DRIFT = 3.0
-
-#: Blocks this far away are wrong, not drifted; the next product finds them.
-_ERROR = 1000.0
-
-#: ... and after so many updates.
-_UPDATES = 10_000
 
 #: A measurement is tried so often before the model counts as stuck.
 _MEASUREMENTS = 10
@@ -96,8 +87,8 @@ class Guard:
         files = Checkpoints(Path(directory), self._inventory)
         self._keeper = Keeper(self._inventory, files, clock)
         self._history = self._keeper.history
-        self._executed = self._reencoded = 0
-        self._drift, self._stuck, self._broken_off = 0.0, False, False
+        self._reencoding, self._executed = Reencoding(self._inventory), 0
+        self._stuck = self._broken_off = False
         if files.steps() and not self._inventory.collective.under_way:
             self.restore()
 
@@ -180,7 +171,7 @@ class Guard:
         yield step
         step.finish()
         suspicious = step.done and self._health.counts["located"] != located
-        if suspicious and _DRIFT < self._inventory.drift() < _ERROR and self._verified():
+        if suspicious and self._reencoding.looks_due and self._verified():
             self._reencode_if_due()
         self._interval.step_took(self._clock() - began)
 
@@ -281,8 +272,8 @@ class Guard:
             regenerated=counts["regenerated"],
             refreshed=counts["refreshed"],
             joined=self._keeper.joined,
-            reencoded=self._reencoded,
-            drift=self._drift,
+            reencoded=self._reencoding.times,
+            drift=self._reencoding.drift,
             interval=self.interval,
             verify_seconds=self._keeper.seconds["verify"],
             save_seconds=self._keeper.seconds["save"],
@@ -304,11 +295,8 @@ class Guard:
 
     def _reencode_if_due(self) -> None:
         """What is stored was verified just now."""
-        self._drift = self._inventory.drift()
-        if self._drift > _DRIFT or self._inventory.updates() >= _UPDATES:
-            self._inventory.reencode()
-            self._reencoded += 1
-            self._history.append(f"step {self.step}: encoded again, drift {self._drift:.2g}")
+        if done := self._reencoding.if_due():
+            self._history.append(f"step {self.step}: {done}")
 
     def _roll_back(self, why: str) -> None:
         self._broken_off = True

@@ -35,6 +35,9 @@ _KEPT = 32
 #: Seconds between two looks at the store, at first and at most.
 _SHORTEST, _LONGEST = 2e-4, 5e-3
 
+#: Seconds that a rank is waited for where everybody is wanted: networks stall for longer than memory does.
+_PATIENCE = 3.0
+
 #: Seconds without a new round after which who waits to be admitted gives up.
 _HOPELESS = 120.0
 
@@ -88,7 +91,8 @@ class StoreSeat(ByteTransport):
     ) -> None:
         self.rank, self.nodes, self.capacity, self.under_way = rank, nodes, capacity, under_way
         self.round, self.admitted, self.marks = 0, list[int](), np.zeros(nodes, dtype=np.int64)
-        self._store, self._again, self._patience = store, again, Patience(**settings)
+        self._store, self._again = store, again
+        self._patience = Patience(**{"patience_seconds": _PATIENCE, **settings})
         self._members = np.ones(nodes, dtype=bool)
         self._seen = np.full(nodes, -1)
         atexit.register(self._leave)  # the store may be in the process of one of them
