@@ -63,9 +63,11 @@ class UnderWay:
     story: list[Again] = field(default_factory=list)
     _looked: Ranks = field(init=False)
     _looked_at: Array = field(init=False)
+    _replaced: Ranks = field(init=False)
 
     def __post_init__(self) -> None:
-        self._looked, self._looked_at = np.zeros(len(self.times), np.intp), np.full(len(self.times), -np.inf)
+        self._looked, self._replaced = np.zeros((2, len(self.times)), np.intp)
+        self._looked_at = np.full(len(self.times), -np.inf)
 
     @classmethod
     def begun(cls, load: Load, rounds: range, spare: int, tasks: int) -> "UnderWay":
@@ -126,21 +128,24 @@ class UnderWay:
         kept = self.busy_until[rows[:, None], failed]
         self.busy_until[rows[:, None], failed] = np.inf
         before = np.broadcast_to(turns, rows.shape)
+        before, last = np.broadcast_to(turns, rows.shape), self.busy_until.shape[1] - 1
         # At one moment first losses come in the order of ranks: who was not free for the last one is not now, but for
         # the worker that was lost then and has been replaced.
-        looked = np.where((self._looked_at[rows] == now) & (before < self.busy_until.shape[1]), self._looked[rows], 0)
-        found, width = np.full(rows.size, -1), _LOOK
-        left = np.arange(rows.size)
+        same = (self._looked_at[rows] == now) & (before <= last)
+        looked, replaced = np.where(same, self._looked[rows], 0), np.where(same, self._replaced[rows], last)
+        is_free = same & (replaced < looked) & (self.busy_until[rows, replaced] == now)
+        is_free &= self.turns[rows, replaced] < before
+        found, width = np.where(is_free, replaced, -1), _LOOK
+        left = np.flatnonzero(~is_free & (looked <= last))
         while left.size:
-            ranks = looked[left, None] + np.arange(width)
-            ranks = np.minimum(ranks, self.busy_until.shape[1] - 1)
+            ranks = np.minimum(looked[left, None] + np.arange(width), last)
             part, moment = self.busy_until[rows[left, None], ranks], now[left, None]
-            is_free = (part < moment) | ((part == moment) & (self.turns[rows[left, None], ranks] < before[left, None]))
-            hit = is_free.any(axis=1)
-            found[left[hit]] = ranks[hit, is_free[hit].argmax(axis=1)]
+            free = (part < moment) | ((part == moment) & (self.turns[rows[left, None], ranks] < before[left, None]))
+            hit = free.any(axis=1)
+            found[left[hit]] = ranks[hit, free[hit].argmax(axis=1)]
             looked[left] = np.where(hit, found[left], looked[left] + width)
-            left, width = left[~hit & (looked[left] < self.busy_until.shape[1])], 4 * width
-        self._looked[rows], self._looked_at[rows] = np.minimum(looked, before).astype(np.intp), now
+            left, width = left[~hit & (looked[left] <= last)], 4 * width
+        self._looked[rows], self._looked_at[rows], self._replaced[rows] = looked, now, failed[:, -1]
         self.busy_until[rows[:, None], failed] = kept
         for at in np.flatnonzero(found < 0):
             own = failed[at][kept[at] <= now[at]]
