@@ -3,12 +3,14 @@
     python -m tests.distributed.fault_scripts --count 200 --seed 0
     python -m tests.distributed.fault_scripts --one-kill-one-stop
     python -m tests.distributed.fault_scripts --resident 500
-    python -m tests.distributed.fault_scripts --engine dask --count 200      # or ray, tcp; mpi: see below
+    python -m tests.distributed.fault_scripts --engine dask --count 200      # or ray, tcp
+    mpiexec --with-ft ulfm -n 11 python -m anyk.engines.mpi -m tests.distributed.fault_scripts --engine mpi
 
 Ten worker processes, MatDot of four inner blocks: any 7 of 10 answers suffice. Each script chooses a product, up to
 three workers, and for each a deed (kill or stop) and a moment: before, during or after the product. Stopped workers
 stay so into later scripts and go on at a random moment of one of them. Some scripts stop four to six workers and set a
-time limit: then nothing but a clear error is right, unless 7 had answered before.
+time limit: then nothing but a clear error is right, unless 7 had answered before. MPI's ranks are stopped only, for
+nobody could replace them.
 """
 
 import argparse
@@ -136,7 +138,7 @@ class Scripts:
         pid = self.engine.lanes[rank].pid
         if pid is None:  # a worker on its way
             return
-        kill = not hopeless and self.random.random() < 0.5
+        kill = not hopeless and self.random.random() < 0.5 and self.engine.caps.respawn
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL if kill else signal.SIGSTOP)
             self.tally.deeds["killed" if kill else "stopped"] += 1
