@@ -20,6 +20,8 @@ from anyk.simulation import Fits, trace_row, write_trace
 
 #: The first products of an engine start its workers and fill caches.
 _WARMING = 2
+#: Whoever is silent for so long will not be recorded.
+_PATIENCE_SECONDS = 600.0
 
 
 def record(path: str, *, engine: str, products: int, size: int, delays: str | None, unit: float, quiet: bool) -> None:
@@ -36,7 +38,7 @@ def record(path: str, *, engine: str, products: int, size: int, delays: str | No
 
     Raises:
         InputError: the file cannot be written, or no product was answered by everybody.
-        ClusterError: the engine could not start, or lost too many workers.
+        ClusterError: the engine could not start, lost too many workers, or one of them was silent for ten minutes.
     """
     ensure_place(path, Path(path))
     model = None if delays is None else faults.preset(delays, unit_seconds=unit)
@@ -48,7 +50,17 @@ def record(path: str, *, engine: str, products: int, size: int, delays: str | No
         left, right = rng.standard_normal((workers * size, size)), rng.standard_normal((size, size))
         for done in range(products + _WARMING):
             bar.show(done, products + _WARMING, f"{done} of {products + _WARMING} products")
-            product = anyk.matmul(left, right, code, engine=opened, stop=anyk.everyone, verify=False, bands=1, rng=0)
+            product = anyk.matmul(
+                left,
+                right,
+                code,
+                engine=opened,
+                stop=anyk.everyone,
+                verify=False,
+                bands=1,
+                timeout=_PATIENCE_SECONDS,
+                rng=0,
+            )
             row = trace_row(product.timeline(), workers)
             if row is None:
                 missed += 1
