@@ -4,8 +4,6 @@ m inner blocks, P workers, k answers; points x_w = cos(pi (2w + 1) / (2P)) / div
 smaller the radius: the paper's "MatDot", "scaled MatDot" and "approximate MatDot" differ in nothing else.
 """
 
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -42,16 +40,3 @@ def ours(inner: int, workers: int, results: int, **settings: Any) -> Tables:
     else:
         code = anyk.codes.approximate_matdot(inner, workers, results=results, **settings)
     return np.asarray(code.left[0]), np.asarray(code.right[:, 0])
-
-
-def published(folder: Path) -> Iterator[tuple[str, int, int, int, Tables]]:
-    """Codes found by the authors, from files ``Opt_m_k_r_….npy`` of theirs: name, m, k, P and the tables."""
-    for path in sorted(folder.glob("Opt_*.npy")):
-        inner, results, missing = (int(part) for part in path.stem.split("_")[1:4])
-        with path.open("rb") as file:
-            try:
-                left, right = np.load(file, allow_pickle=False), np.load(file, allow_pickle=False)
-            except (ValueError, EOFError):
-                continue
-        if left.shape == right.shape == (inner, results + missing):
-            yield path.stem, inner, results, results + missing, (left, right)
