@@ -6,6 +6,8 @@ from anyk.errors import InputError
 
 
 def test_a_figure_is_made_by_the_papers_of_the_checkout(start):
+    pytest.importorskip("matplotlib")
+    pytest.importorskip("torch")
     process = start("reproduce", "approximate-matmul", "fig1a", "--quick")
     said, warned = process.communicate(timeout=100)
 

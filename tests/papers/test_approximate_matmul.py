@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 pytest.importorskip("matplotlib")
+pytest.importorskip("torch")  # the logistic regression reads its data by `anyk.nn.data`
 
 from papers import __main__ as papers
 from papers import running
