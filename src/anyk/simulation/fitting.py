@@ -3,12 +3,11 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import PurePath
+from typing import Any
 
 import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
-from scipy import stats
-from scipy.special import expit, logit
 
 from anyk.errors import InputError
 from anyk.faults import Bimodal, FaultModel, LogNormal, Pareto, ShiftedExponential, Trace
@@ -172,10 +171,24 @@ def _differ(rows: Array) -> float:
     """Whether rows come from one law, by ranks; NaN where that cannot be asked."""
     if min(rows.shape) < 2 or np.ptp(rows) == 0:
         return float("nan")
-    return float(stats.kruskal(*rows).pvalue)
+    return float(_stats().kruskal(*rows).pvalue)
 
 
 # --- the laws: parameters in seconds ----------------------------------------------------------------------------------
+
+
+def _stats() -> Any:
+    """SciPy's distributions, loaded when first asked for: importing anyk is to take no longer for them."""
+    from scipy import stats
+
+    return stats
+
+
+def _special() -> Any:
+    """SciPy's special functions, likewise."""
+    from scipy import special
+
+    return special
 
 
 def _exponential(times: Array) -> tuple[float, ...]:
@@ -205,12 +218,12 @@ def _heaps(logs: Array, high: float) -> tuple[float, float, float, float]:
     """Log-likelihood, both means and the share of the second, by expectation-maximization from one start."""
     low, share, width, likelihood = float(np.median(logs)), 0.1, float(logs.std()), -np.inf
     for _ in range(200):
-        odds = logit(share) + ((logs - low) ** 2 - (logs - high) ** 2) / (2 * width**2)
+        odds = _special().logit(share) + ((logs - low) ** 2 - (logs - high) ** 2) / (2 * width**2)
         of_low = np.log1p(-share) - (logs - low) ** 2 / (2 * width**2) - np.log(width)
         before, likelihood = likelihood, float(np.sum(of_low + np.logaddexp(0.0, odds)))
         if likelihood - before < 1e-9 * abs(likelihood):
             break
-        of_high = expit(odds)
+        of_high = _special().expit(odds)
         share = float(np.clip(of_high.mean(), 1e-9, 1 - 1e-9))
         low, high = (float(np.average(logs, weights=weights)) for weights in (1 - of_high + 1e-12, of_high + 1e-12))
         variance = ((1 - of_high) * (logs - low) ** 2 + of_high * (logs - high) ** 2).mean()
@@ -233,8 +246,8 @@ _LAWS: Mapping[str, _Law] = {
     ),
     "log-normal": _Law(
         _log_normal,
-        lambda x, p: stats.norm.cdf(np.log(x / p[0]) / p[1]),
-        lambda q, p: p[0] * np.exp(p[1] * stats.norm.ppf(q)),
+        lambda x, p: _stats().norm.cdf(np.log(x / p[0]) / p[1]),
+        lambda q, p: p[0] * np.exp(p[1] * _stats().norm.ppf(q)),
         lambda p: LogNormal(sigma=p[1], unit_seconds=p[0]),
     ),
     "bimodal": _Law(
