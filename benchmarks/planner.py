@@ -90,9 +90,6 @@ def two_lie(unit: float) -> FaultModel:
 
 
 SCENARIOS = (
-    Scenario("small, real", (300, 300, 300), 4),
-    Scenario("large, real", (2000, 2000, 2000), 4, rounds=6),
-    Scenario("large, real, not here", (1600, 1600, 1600), 6, {"local": False}, rounds=8),
     Scenario("all alike", (500, 500, 500), 8, seconds=8.0, rounds=5),
     Scenario("two workers slow", (500, 400, 600), 8, seconds=6.0, faults=two_are_slow, rounds=5),
     Scenario("exponential waits", (500, 500, 500), 10, seconds=6.0, faults=law("shifted-exp")),
@@ -109,6 +106,9 @@ SCENARIOS = (
         6.0,
         law("pareto:1.8"),
     ),
+    Scenario("small, real", (300, 300, 300), 4),
+    Scenario("large, real", (1600, 1600, 1600), 4, rounds=5),
+    Scenario("large, real, not here", (1200, 1200, 1200), 6, {"local": False}, rounds=6),
 )
 TINY = (
     Scenario("tiny, real", (60, 50, 40), 2, rounds=2),

@@ -19,6 +19,7 @@ extensions = [
     "benchmark_table",
     "code_tables",
     "command_reference",
+    "cost_table",
     "discovery_table",
     "fault_table",
     "job_table",
