@@ -343,3 +343,14 @@ def dask_command(name, *arguments, cwd):
     command = [sys.executable, "-m", f"distributed.cli.dask_{name}", *arguments]
     environment = {**os.environ, "DASK_TEMPORARY_DIRECTORY": str(cwd)}
     return subprocess.Popen(command, stderr=subprocess.DEVNULL, cwd=cwd, env=environment)
+
+
+def test_dask_arrays_are_still_computed_by_whom_they_were_before(cluster):
+    before = dask.config.get("scheduler", None)
+    with anyk.engines.open(f"dask://{cluster.scheduler_address.partition('//')[2]}", workers=3) as engine:
+        during = dask.config.get("scheduler", None)
+        assert len(engine.lanes) == 3
+
+    assert (before, during) == (None, None)
+    assert dask.config.get("scheduler", None) is None
+    assert dask.delayed(sum)([1, 2]).compute(scheduler="synchronous") == 3

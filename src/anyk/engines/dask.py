@@ -16,6 +16,7 @@ import shutil
 import signal
 import tempfile
 import uuid
+from collections.abc import Iterator
 from typing import Any
 
 from anyk.engines.base import Caps
@@ -232,7 +233,7 @@ class DaskEngine(FleetEngine):
             key=f"anyk-lane-{lane.rank}-{uuid.uuid4().hex}",
         )
         try:
-            with self._client.as_current():
+            with _current(self._client):
                 actor = await self._while_there(lane, address, future)
                 host, pid = await self._while_there(lane, address, actor.hello())
         except Exception as error:
@@ -288,6 +289,20 @@ class DaskEngine(FleetEngine):
                 self.lost(lane, self._gone)
             return
         self.later(WATCH_SECONDS, self._watch)
+
+
+@contextlib.contextmanager
+def _current(client: Any) -> Iterator[None]:
+    """``client.as_current()`` for coroutines: its global part, Dask's scheduler, is left as it was found.
+
+    Such stretches overlap while lanes are hired; the last to end would put back what another one had set, for ever.
+    """
+    import dask
+
+    found = dask.config.get("scheduler", None)
+    with client.as_current():
+        dask.config.set(scheduler=found)
+        yield
 
 
 async def _awaited(awaitable: Any) -> Any:
