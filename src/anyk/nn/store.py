@@ -130,6 +130,7 @@ class StoreSeat(ByteTransport):
             raise LeftOut(f"rank {self.rank} was left out at round {number}.")
         counted = np.zeros(self.nodes, dtype=bool)
         counted[verdict["counted"]] = True
+        self._seen[[*verdict["counted"], *self.admitted]] = number
         keys = [f"{number}/{rank}" for rank in verdict["counted"]]
         if not self._store.check(keys):
             raise LeftOut(f"rank {self.rank} fell behind: the pieces of round {number} are gone.")
