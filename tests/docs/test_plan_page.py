@@ -55,6 +55,7 @@ def test_every_scenario_of_the_benchmark_is_in_the_table():
         assert choice["within 10 %"] == ("yes" if choice["chosen s"] <= 1.1 * choice["fastest s"] else "no")
 
 
+@pytest.mark.slow  # it calibrates, and starts a dozen worker processes
 @pytest.mark.cluster
 def test_the_benchmark_runs_at_tiny_size(capsys):
     assert planner.main(["--tiny"]) == 0

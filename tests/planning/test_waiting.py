@@ -4,7 +4,7 @@ from concurrent.futures import Future
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import anyk
@@ -165,6 +165,7 @@ def shared_by_the_clock(began, seconds, cores):
     return [ends[each] for each in range(len(began))]
 
 
+@settings(max_examples=30)  # the small steps are slow
 @given(st.lists(st.floats(0, 2).map(lambda value: round(value, 2)), min_size=1, max_size=5), st.integers(1, 3))
 def test_cores_are_shared_as_by_small_steps(began, cores):
     ends = shared_cores(np.array([began]), 0.3, cores)[0]
