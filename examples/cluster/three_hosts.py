@@ -1,7 +1,6 @@
 """Coded training on three hosts, one of which is cut off: network namespaces stand for the hosts. Needs root.
 
     python examples/cluster/three_hosts.py             # 3 x 3 ranks; after 20 updates the cable of host 3 is pulled
-    python examples/cluster/three_hosts.py --plug      # ... and plugged in again 5 seconds later
 
 What each host runs is what one would run on real ones, with their own addresses:
 
@@ -62,7 +61,7 @@ def start(host: int, place: Path, steps: int) -> subprocess.Popen:
     return subprocess.Popen(["ip", "netns", "exec", name(host), *program], env=quiet, start_new_session=True)
 
 
-def main(steps: int = 60, cut_at: int = 20, plug: bool = False) -> dict[int, dict]:
+def main(steps: int = 60, cut_at: int = 20) -> dict[int, dict]:
     """What each rank that came to the end has learned, by rank."""
     with tempfile.TemporaryDirectory(prefix="anyk-hosts-") as made:
         place, hosts = Path(made), []
@@ -75,11 +74,7 @@ def main(steps: int = 60, cut_at: int = 20, plug: bool = False) -> dict[int, dic
                 time.sleep(0.05)
             ip("-n", SWITCH, "link", "set", f"port{HOSTS}", "down")
             print(f"step {cut_at}: host {HOSTS} is cut off")
-            if plug:
-                time.sleep(5)
-                ip("-n", SWITCH, "link", "set", f"port{HOSTS}", "up")
-                print(f"host {HOSTS} is back")
-            for host in hosts[: HOSTS if plug else HOSTS - 1]:
+            for host in hosts[:-1]:
                 host.wait()
             found = {int(path.name[5:]): json.loads((path / "run.json").read_text()) for path in place.glob("rank-*")}
         finally:
@@ -96,7 +91,6 @@ def main(steps: int = 60, cut_at: int = 20, plug: bool = False) -> dict[int, dic
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--steps", type=int, default=60)
-    parser.add_argument("--plug", action="store_true")
     options = parser.parse_args()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # hosts and cables are taken away in any case
-    main(options.steps, plug=options.plug)
+    main(options.steps)
