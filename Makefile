@@ -1,7 +1,7 @@
 # anyk: `make demo` shows it, `make test` checks it. Both need only Python 3.11 or newer (with venv) and make.
 
 PYTHON ?=
-PYTEST_ARGS ?= -n auto --maxprocesses 4 --dist loadgroup
+PYTEST_ARGS ?= -n 3 --dist loadgroup
 
 VENV := .venv
 RUN := $(VENV)/bin/python

@@ -21,7 +21,7 @@ from anyk.engines.base import Engine
 from anyk.job import first_threshold
 from anyk.probes import Probe
 from anyk.verbs.bands import bands_of
-from anyk.verbs.blocks import encoded
+from anyk.verbs.encoding import encoded
 from anyk.verbs.run import Run, Settings
 from benchmarks.measure import (
     Contender,

@@ -67,6 +67,7 @@ class Victim:
         signal.signal(signal.SIGINT, self.strike)
         for _ in range(2):
             self.multiply("processes")
+        settle(lambda: possessions()["shared blocks"], 0, "before the runs")
         before = possessions()
         for number in range(count):
             way = self.random.choice([self.by_exception, self.by_interrupt, self.by_closing, self.by_interrupt])

@@ -457,14 +457,14 @@ def test_a_worker_killed_in_every_other_product_and_one_stopped_for_good(rng):
 def test_solvers_on_processes_that_are_killed(symmetric, rng, solver):
     with anyk.engines.open("processes:8") as engine, anyk.place(symmetric, CODES["mds"], engine=engine) as coded:
         steps = iter(range(10**6))
-        product = coded._multiplied
+        product = coded.product
 
         def multiplied(*args):
             if (step := next(steps)) % 4 == 0 and step < 40:
                 kill(engine.lanes[step // 4 % 8])
             return product(*args)
 
-        coded._multiplied = multiplied
+        coded.product = multiplied
         if solver == "cg":
             b = rng.standard_normal(60)
             x, failed = cg(coded.as_linear_operator(), b, rtol=1e-10)

@@ -23,8 +23,9 @@ DTYPES = ("float64", "float32", "float16", "bfloat16", "complex128", "complex64"
 
 _LARGE = "anyk plan 20000x20000 20000x20000 --workers 40 --stragglers 8"
 _EXAMPLES = (
-    _LARGE,
-    f"{_LARGE} --wrong 2 --tolerance 1e-6 --memory-per-worker 2GB --delays trace.csv --bandwidth 1GB/s",
+    f"{_LARGE} --wrong 2 --tolerance 1e-6",
+    f"{_LARGE} --memory-per-worker 2GB",
+    "anyk plan 4000x4000 4000x4000 --workers 18 --delays trace.csv --bandwidth 1GB/s",
     "anyk plan 4000x4000 4000x4000 --workers 18 --delays lambda --json",
 )
 

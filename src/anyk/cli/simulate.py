@@ -21,7 +21,7 @@ from anyk.verbs.screen import KINDS, Screening
 
 _EXAMPLES = (
     "anyk simulate --workers 10000 --products 1000 --delays lambda",
-    "anyk simulate --workers 256 --delays lambda --strategy uncoded,replication:2,speculation,polynomial:15x16",
+    "anyk simulate --workers 256 --delays lambda --strategy uncoded,speculation,polynomial:15x16",
     "anyk simulate --workers 64 --delays trace.csv --strategy uncoded,mds:60 --json",
     "anyk simulate --workers 40 --delays crash:0.05 --delays shifted-exp --strategy matdot:15 --wrong 2",
     "anyk simulate --workers 12 --products 50 --delays dolly --strategy matdot:4 --job",

@@ -55,6 +55,7 @@ class Guard:
     Raises:
         InputError: an unusable argument, checkpoints of another model, or none in the directory that can be used.
 
+    >>> import torch
     >>> from tempfile import TemporaryDirectory
     >>> from anyk.nn import VirtualNodes, generalized_polydot, protect
     >>> model = protect(nn.Linear(4, 2), generalized_polydot(2, 2, nodes=8), VirtualNodes(8))
