@@ -83,6 +83,6 @@ def test_a_calibration_measures_every_speed():
     costs = calibrate(side=96, turns=1)
 
     assert "96 x 96" in costs.source
-    assert costs.task_seconds < 1
+    assert costs.task_seconds > 0
     assert store(costs).exists()
     assert load() == costs
