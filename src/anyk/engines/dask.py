@@ -15,6 +15,7 @@ import os
 import shutil
 import signal
 import tempfile
+import time
 import uuid
 from collections.abc import Iterator
 from typing import Any
@@ -30,6 +31,9 @@ from anyk.faults.base import FateOf
 
 #: How often the connection to the scheduler is looked at, in seconds.
 WATCH_SECONDS = 0.25
+
+#: A lane that waits this long for a worker of the engine's own cluster lets the cluster count its workers, in seconds.
+COUNT_SECONDS = 5.0
 
 
 class DaskEngine(FleetEngine):
@@ -180,8 +184,11 @@ class DaskEngine(FleetEngine):
         import dask
         import distributed
 
-        # Forked from a server: a tenth of the time that Dask's default takes to start a worker, and half of its memory.
-        self._config.enter_context(dask.config.set({"distributed.worker.multiprocessing-method": "forkserver"}))
+        # Forked from a server: a tenth of the time that Dask's default takes to start a worker, half of its memory.
+        method = {"distributed.worker.multiprocessing-method": "forkserver"}
+        # A worker that was killed and is not back in time is given up for good: Dask's 15 s are short where much runs.
+        patience = {"distributed.deploy.lost-worker-timeout": "30s"}
+        self._config.enter_context(dask.config.set(method | patience))
         self._directory = tempfile.mkdtemp(prefix="anyk-dask-")
         with dask.config.set({"temporary-directory": self._directory}):
             self._cluster = distributed.LocalCluster(
@@ -212,10 +219,15 @@ class DaskEngine(FleetEngine):
     async def _hire(self, lane: RemoteLane) -> None:
         """Make an actor for a lane on a worker that has none, as soon as there is one."""
         self._hires.add(lane)
+        count_at = time.monotonic() + COUNT_SECONDS
         try:
             while lane.alive and not lane.born.is_set() and not self._gone:
                 if self._free and await self._settle_in(lane, self._free.pop(0)):
                     return
+                if self._cluster is not None and time.monotonic() > count_at:
+                    # Dask itself starts no other worker where one died on its way.
+                    self._cluster.scale(len(self._cluster.worker_spec))
+                    count_at += COUNT_SECONDS
                 await asyncio.sleep(0.02)
         finally:
             self._hires.discard(lane)
@@ -239,6 +251,7 @@ class DaskEngine(FleetEngine):
         except Exception as error:
             future.release()
             if self._homes.pop(address, None) is not None:
+                self._free.append(address)
                 self.lost(lane, f"no actor could be made on the Dask worker {address}: {error!r}")
             return not lane.alive
         if not self.arrived(lane, Post(self, lane, actor, future, address), host, pid):
@@ -272,11 +285,13 @@ class DaskEngine(FleetEngine):
                     self.lost(lane, f"its Dask worker {address} {how}")
 
     def vacated(self, lane: RemoteLane, address: str) -> None:
-        """A lane is lost whose worker may still be there, and is then free for another one."""
+        """A lane is lost whose worker may still be there: free for another one, or ended if it is ours."""
         if self._homes.get(address) is lane:
             del self._homes[address]
-            if self._cluster is None:
+            if self._cluster is None or lane.pid is None:
                 self._free.append(address)
+            else:
+                self.end_process(lane.pid)
 
     def _watch(self) -> None:
         """In the engine's thread: a client that lost its scheduler has lost all that was there."""
@@ -293,16 +308,18 @@ class DaskEngine(FleetEngine):
 
 @contextlib.contextmanager
 def _current(client: Any) -> Iterator[None]:
-    """``client.as_current()`` for coroutines: its global part, Dask's scheduler, is left as it was found.
+    """Let what arrives in this coroutine belong to a client.
 
-    Such stretches overlap while lanes are hired; the last to end would put back what another one had set, for ever.
+    That half of ``client.as_current()`` that is the coroutine's own: the other half sets Dask's scheduler for the whole
+    process, and where such stretches overlap the last to end would leave it set, for ever.
     """
-    import dask
+    from distributed.client import _current_client
 
-    found = dask.config.get("scheduler", None)
-    with client.as_current():
-        dask.config.set(scheduler=found)
+    token = _current_client.set(client)
+    try:
         yield
+    finally:
+        _current_client.reset(token)
 
 
 async def _awaited(awaitable: Any) -> Any:

@@ -41,8 +41,8 @@ class Chunks:
         import distributed
 
         futures = distributed.futures_of(self._array, client=self._client)
-        with self._client.as_current():
-            distributed.wait(futures)
+        for future in futures:
+            future.exception()  # waits; what went wrong is told where the chunk is asked for
         where = {str(future.key): [*places] for future, places in zip(futures, self._places(futures), strict=True)}
         return [
             (coefficients[i, j].item(), name, where[str(name)])
