@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from anyk.code import Code
 from anyk.decoding import prepare
-from benchmarks.measure import Contender, Row
+from benchmarks.measure import Row
 from benchmarks.stages import DTYPES, cases, compared
 
 Array = NDArray[Any]
@@ -60,5 +60,6 @@ def _row(labels: Row, code: Code, answers: dict[int, Array], out: Array, turns: 
             np.copyto(place, answer[: place.shape[0], : place.shape[1]])
 
     moved = sum(answer.nbytes for answer in answers.values())
-    decode = Contender(lambda: weights.apply(answers, cut, out))
-    return compared(labels, decode, Contender(copy), turns, target, moved)
+    return compared(
+        labels, lambda threads: weights.apply(answers, cut, out, threads=threads), copy, turns, target, moved
+    )

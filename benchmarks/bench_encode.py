@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from anyk.arrays import combine
 from anyk.code import Code
-from benchmarks.measure import Contender, Row
+from benchmarks.measure import Row
 from benchmarks.stages import DTYPES, cases, compared, inputs
 
 Array = NDArray[Any]
@@ -31,9 +31,9 @@ def _row(labels: Row, code: Code, A: Array, B: Array, turns: int) -> Row:
     left, right = code.encode(A, B)
     blocks = _plain(A, *code.left.shape), _plain(B, *code.right.shape)
 
-    def encode() -> None:
-        combine(code.left, A, left)
-        combine(code.right, B, right)
+    def encode(threads: int) -> None:
+        combine(code.left, A, left, threads=threads)
+        combine(code.right, B, right, threads=threads)
 
     def copy() -> None:
         for outs, plain in zip((left, right), blocks, strict=True):
@@ -43,7 +43,7 @@ def _row(labels: Row, code: Code, A: Array, B: Array, turns: int) -> Row:
 
     moved = sum(block.nbytes for block in (*left, *right))
     target = TARGET_SECONDS if labels["dtype"] == "float64" and len(A) >= 1990 else None
-    return compared(labels, Contender(encode), Contender(copy), turns, target, moved)
+    return compared(labels, encode, copy, turns, target, moved)
 
 
 def _plain(matrix: Array, down: int, across: int, _: int) -> list[Array]:

@@ -1,6 +1,6 @@
 """The codes and matrices on which encoding and decoding are measured; read by `bench_encode` and `bench_decode`."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -9,6 +9,7 @@ from threadpoolctl import threadpool_limits
 
 from anyk import codes
 from anyk.code import Code
+from anyk.engines.limits import threads
 from benchmarks.measure import Contender, Row, in_turns, ratios, spread
 
 Array = NDArray[Any]
@@ -38,11 +39,31 @@ def inputs(tiny: bool) -> Iterator[tuple[str, Code, Array, Array]]:
     yield "padded", code, A[1 : size - 2, 1 : size - 2].copy(), B[1 : size - 2, 1 : size - 2].copy()
 
 
-def compared(labels: Row, stage: Contender, copy: Contender, turns: int, target: float | None, moved: int) -> Row:
-    """One row: a stage against copying the same bytes, on one thread, so that processor time is work."""
+def compared(
+    labels: Row,
+    stage: Callable[[int], object],
+    copy: Callable[[], object],
+    turns: int,
+    target: float | None,
+    moved: int,
+) -> Row:
+    """One row: a stage against copying the same bytes.
+
+    Processor time on one thread, where it is work and nothing else; and time on the wall with all threads.
+
+    Args:
+        labels: of the row.
+        stage: called with the number of threads that it may use.
+        copy: what it is compared with, in one thread.
+        turns: of measuring.
+        target: in seconds of processor time.
+        moved: bytes that are copied.
+    """
     with threadpool_limits(1):
-        samples = in_turns({"stage": stage, "copy": copy}, turns)
+        one, shared = Contender(lambda: stage(1)), Contender(lambda: stage(threads()))
+        samples = in_turns({"stage": one, "shared": shared, "copy": Contender(copy)}, turns)
     stage_cpu, copy_cpu = ([sample.cpu for sample in samples[name]] for name in ("stage", "copy"))
+    wall, copy_wall = ([sample.wall for sample in samples[name]] for name in ("shared", "copy"))
     return {
         **labels,
         "MB": round(moved / 1e6),
@@ -50,4 +71,6 @@ def compared(labels: Row, stage: Contender, copy: Contender, turns: int, target:
         "copy cpu s": spread(copy_cpu),
         "times a copy": ratios(stage_cpu, copy_cpu),
         "target cpu s": target,
+        f"wall s, {threads()} threads": spread(wall),
+        "wall times a copy": ratios(wall, copy_wall),
     }

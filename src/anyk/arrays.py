@@ -2,7 +2,8 @@
 
 Both walk over the matrices once, tile by tile. A tile of every block is gathered in a buffer that fits the processor's
 cache, one small matrix product forms all combinations of it, and the results go straight to their final place. Nothing
-is padded or copied as a whole; edges that a partition adds are zeros in the buffer only.
+is padded or copied as a whole; edges that a partition adds are zeros in the buffer only. Tiles of large matrices are
+shared out among a few cores.
 """
 
 from collections.abc import Iterator, Sequence
@@ -11,26 +12,18 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
+from anyk.sharing import share_out
 from anyk.sparse import is_sparse
+from anyk.tiles import LONG_ROW, SMALL_OPERATIONS, Buffers, Tile, length, shifted, tiles
 
 Array = NDArray[Any]
-
-#: Bytes of the buffers of one tile: small enough for a processor's cache, large enough to hide the loop around it.
-#: (2000 x 2000 float64, 18 blocks: 2 MB beat 1 MB and 4 MB by 10 to 50 %.)
-_BUFFER_BYTES = 1 << 21
 
 #: Entries that are added up at a time where the result is one block. Longer stretches would be shared out by BLAS among
 #: threads, which costs more than it saves.
 _STRETCH = 10_000
 
-#: Products up to this many multiplications are computed by BLAS as they are, without rearranging the operands.
-_SMALL_OPERATIONS = 1_000_000
-
 #: Entries of a matrix that is multiplied by one vector without waking BLAS' threads.
 _SMALL_MATRIX = 160_000
-
-#: Shorter rows are not worth a matrix product each.
-_LONG_ROW = 256
 
 #: Entries of one answer that are read before the next answer's turn: long, so that memory streams, and short enough for
 #: the sum to stay in the cache (15 answers of 2000 x 2000 float64: 28 ms, against 35 ms one stretch at a time).
@@ -40,7 +33,9 @@ _RUN = 12 * _STRETCH
 _LARGE = 1 << 17
 
 
-def combine(table: Array, matrix: Array, outs: Sequence[Array], *, shift: Array | None = None) -> None:
+def combine(
+    table: Array, matrix: Array, outs: Sequence[Array], *, shift: Array | None = None, threads: int = 1
+) -> None:
     """Write ``outs[w] = sum_ij table[i, j, w] * block_ij`` for every w, in one pass over the matrix.
 
     Args:
@@ -48,22 +43,27 @@ def combine(table: Array, matrix: Array, outs: Sequence[Array], *, shift: Array 
         matrix: shape (height, width), any strides; cut into a x b blocks.
         outs: P arrays of shape (ceil(height / a), ceil(width / b)), dtype of the coded blocks; overwritten.
         shift: subtracted from the matrix on the way, shape (height, 1) or (1, width).
+        threads: that may share the work.
     """
     a, b, count = table.shape
     height, width = outs[0].shape
     dtype = outs[0].dtype
     coefficients = np.ascontiguousarray(table.reshape(a * b, count).T, dtype=_factor_dtype(table, dtype))
-    buffers = _Buffers(coefficients, dtype)
     shift = None if shift is None else np.broadcast_to(shift, matrix.shape)
-    for down, across in _tiles(height, width, buffers.bytes_per_entry):
-        for index, part in enumerate(buffers.tile(down, across)):
-            i, j = divmod(index, b)
-            _gather(matrix, shift, _shift(down, i * height), _shift(across, j * width), part)
-        for out, coded in zip(outs, buffers.combined(), strict=True):
-            out[down, across] = coded
+
+    def form(tiles: Sequence[Tile]) -> None:
+        buffers = Buffers(coefficients, dtype)
+        for down, across in tiles:
+            for index, part in enumerate(buffers.tile(down, across)):
+                i, j = divmod(index, b)
+                _gather(matrix, shift, shifted(down, i * height), shifted(across, j * width), part)
+            for out, coded in zip(outs, buffers.combined(), strict=True):
+                out[down, across] = coded
+
+    share_out(tiles(height, width, sum(coefficients.shape) * dtype.itemsize), form, matrix.nbytes, threads)
 
 
-def recombine(weights: Array, answers: Sequence[Array], grid: tuple[int, int], out: Array) -> None:
+def recombine(weights: Array, answers: Sequence[Array], grid: tuple[int, int], out: Array, *, threads: int = 1) -> None:
     """Write block (i, l) of ``out`` as ``sum_s weights[i * cols + l, s] * answers[s]``, in one pass over the answers.
 
     Args:
@@ -72,23 +72,30 @@ def recombine(weights: Array, answers: Sequence[Array], grid: tuple[int, int], o
         grid: (rows, cols) of the result's blocks.
         out: the result, any strides, its shape within the grid times (height, width); overwritten. Real where the
             product is real: imaginary parts left over by complex codes are dropped.
+        threads: that may share the work.
     """
     height, width = answers[0].shape
     dtype = np.result_type(*answers)
     factors = np.ascontiguousarray(weights, dtype=_factor_dtype(weights, dtype))
     if len(factors) == 1 and height * width >= _LARGE and _are_plain([out, *answers], factors):
-        return _add_up(factors[0], answers, out)
+        return _add_up(factors[0], answers, out, threads)
     if grid[1] > 1 and out.dtype == dtype == factors.dtype and _takes_rows(out, grid[1] * width):
-        return _row_by_row(factors.reshape(*grid, -1), answers, out)
-    buffers = _Buffers(factors, dtype)
-    for down, across in _tiles(height, width, buffers.bytes_per_entry):
-        for answer, part in zip(answers, buffers.tile(down, across), strict=True):
-            part[...] = answer[down, across]
-        for index, block in enumerate(buffers.combined()):
-            i, l = divmod(index, grid[1])
-            place = out[_shift(down, i * height), _shift(across, l * width)]
-            part = block[: place.shape[0], : place.shape[1]]
-            place[...] = part.real if np.iscomplexobj(part) and not np.iscomplexobj(place) else part
+        return _row_by_row(factors.reshape(*grid, -1), answers, out, threads)
+
+    def form(tiles: Sequence[Tile]) -> None:
+        buffers = Buffers(factors, dtype)
+        for down, across in tiles:
+            for answer, part in zip(answers, buffers.tile(down, across), strict=True):
+                part[...] = answer[down, across]
+            for index, block in enumerate(buffers.combined()):
+                i, l = divmod(index, grid[1])
+                place = out[shifted(down, i * height), shifted(across, l * width)]
+                part = block[: place.shape[0], : place.shape[1]]
+                place[...] = part.real if np.iscomplexobj(part) and not np.iscomplexobj(place) else part
+
+    share_out(
+        tiles(height, width, sum(factors.shape) * dtype.itemsize), form, sum(each.nbytes for each in answers), threads
+    )
     return None
 
 
@@ -124,7 +131,7 @@ def times_few(matrix: Array, columns: Array) -> Array:
 
 def _panels(length: int, across: int, columns: int) -> Iterator[slice]:
     """Cut a length so that BLAS multiplies each piece of ``length`` x ``across`` by ``columns`` columns as it is."""
-    step = max(1, min(_SMALL_OPERATIONS // max(1, across * columns), _SMALL_MATRIX // max(1, across)))
+    step = max(1, min(SMALL_OPERATIONS // max(1, across * columns), _SMALL_MATRIX // max(1, across)))
     return (slice(start, min(start + step, length)) for start in range(0, length, step))
 
 
@@ -171,60 +178,6 @@ def _factor_dtype(table: Array, dtype: np.dtype[Any]) -> np.dtype[Any]:
     return np.result_type(real, np.complex64) if np.iscomplexobj(table) else real
 
 
-def _tiles(height: int, width: int, bytes_per_entry: int) -> Iterator[tuple[slice, slice]]:
-    """Cut a block into pieces of whole row stretches that fit the buffers; the first is the largest."""
-    entries = max(1, _BUFFER_BYTES // bytes_per_entry)
-    across = max(1, min(width, entries))
-    down = max(1, entries // across)
-    for top in range(0, height, down):
-        for start in range(0, width, across):
-            yield slice(top, min(top + down, height)), slice(start, min(start + across, width))
-
-
-class _Buffers:
-    """Room for one tile of every block and for what becomes of it, the same for all tiles.
-
-    Args:
-        factors: shape (combinations, blocks).
-        dtype: of the blocks.
-    """
-
-    def __init__(self, factors: Array, dtype: np.dtype[Any]) -> None:
-        self._factors = factors
-        self._room = np.empty((factors.shape[1], 0), dtype)
-        self._out = np.empty((factors.shape[0], 0), np.result_type(factors, dtype))
-        self.bytes_per_entry = sum(factors.shape) * dtype.itemsize
-
-    def tile(self, down: slice, across: slice) -> Array:
-        """Where to gather this piece of every block, shape (blocks, height, width)."""
-        self._shape = _length(down), _length(across)
-        size = self._shape[0] * self._shape[1]
-        if size > self._room.shape[1]:
-            self._room, self._out = (np.empty((len(old), size), old.dtype) for old in (self._room, self._out))
-        self._blocks = self._room[:, :size]
-        return self._blocks.reshape(-1, *self._shape)
-
-    def combined(self) -> Array:
-        """The factors times the tile, shape (combinations, height, width).
-
-        Complex tiles under real factors are treated as pairs of reals.
-        """
-        blocks, out = self._blocks, self._out[:, : self._blocks.shape[1]]
-        formed = out.reshape(-1, *self._shape)
-        if np.iscomplexobj(blocks) and not np.iscomplexobj(self._factors):
-            blocks, out = blocks.view(self._factors.dtype), out.view(self._factors.dtype)
-        if len(blocks) == 1:  # nothing to add up
-            np.multiply(self._factors, blocks, out=out)
-            return formed
-        # In stretches so short that BLAS does not wake its threads: the workers need the cores.
-        stretch = _SMALL_OPERATIONS // max(1, self._factors.size)
-        stretch = stretch if stretch >= _LONG_ROW else max(1, blocks.shape[1])
-        for start in range(0, blocks.shape[1], stretch):
-            piece = slice(start, start + stretch)
-            np.matmul(self._factors, blocks[:, piece], out=out[:, piece])
-        return formed
-
-
 def _are_plain(arrays: Sequence[Array], factors: Array) -> bool:
     """Each is one stretch of memory that BLAS can work on as it is, with these factors, and all are alike."""
     shape, dtype = arrays[0].shape, arrays[0].dtype
@@ -234,7 +187,7 @@ def _are_plain(arrays: Sequence[Array], factors: Array) -> bool:
     return known and alike and flat
 
 
-def _add_up(factors: Array, answers: Sequence[Array], out: Array) -> None:
+def _add_up(factors: Array, answers: Sequence[Array], out: Array, threads: int) -> None:
     """``out = sum_s factors[s] * answers[s]`` of plain arrays.
 
     With a single result, gathering would cost as much as the sum itself; so answers are added where they are.
@@ -246,37 +199,45 @@ def _add_up(factors: Array, answers: Sequence[Array], out: Array) -> None:
         total, *flat = (array.view(array.real.dtype) for array in (total, *flat))
     axpy = get_blas_funcs("axpy", (total,))
     first, *others = zip(factors.tolist(), flat, strict=True)
-    for begin in range(0, total.size, _RUN):
-        end = min(begin + _RUN, total.size)
-        np.multiply(first[1][begin:end], first[0], out=total[begin:end])
-        for factor, answer in others:
-            for start in range(begin, end, _STRETCH):
-                axpy(answer, total, min(_STRETCH, end - start), factor, start, 1, start, 1)
+
+    def add(runs: Sequence[int]) -> None:
+        for begin in runs:
+            end = min(begin + _RUN, total.size)
+            np.multiply(first[1][begin:end], first[0], out=total[begin:end])
+            for factor, answer in others:
+                for start in range(begin, end, _STRETCH):
+                    axpy(answer, total, min(_STRETCH, end - start), factor, start, 1, start, 1)
+
+    share_out(range(0, total.size, _RUN), add, sum(each.nbytes for each in answers), threads)
 
 
 def _takes_rows(out: Array, width: int) -> bool:
     """BLAS can write whole rows of ``out``, and they are as long as all blocks side by side."""
-    return out.shape[1] == width >= _LONG_ROW and out.strides[1] == out.itemsize
+    return out.shape[1] == width >= LONG_ROW and out.strides[1] == out.itemsize
 
 
-def _row_by_row(factors: Array, answers: Sequence[Array], out: Array) -> None:
+def _row_by_row(factors: Array, answers: Sequence[Array], out: Array, threads: int) -> None:
     """`recombine` where products of small matrices can be formed in their final place.
 
     A row of the result is ``cols`` pieces that stand one after the other: a small matrix of its own, the product of the
     factors, shape (rows, cols, k), and the same row of every answer, gathered one below the other.
     """
     (height, width), (_, cols, count) = answers[0].shape, factors.shape
-    gathered = np.empty((0, count, 0), out.dtype)
-    for down, across in _tiles(height, width, 2 * count * out.itemsize):
-        size = _length(down), _length(across)
-        if not gathered.size:  # the first piece is the largest
-            gathered = np.empty((size[0], count, size[1]), out.dtype)
-        tile = gathered[: size[0], :, : size[1]]
-        for s, answer in enumerate(answers):
-            tile[:, s] = answer[down, across]
-        for i, factor in enumerate(factors):
-            place = out[_shift(down, i * height)]
-            np.matmul(factor, tile[: len(place)], out=place.reshape(-1, cols, width)[:, :, across])
+
+    def form(tiles: Sequence[Tile]) -> None:
+        gathered = np.empty((0, count, 0), out.dtype)
+        for down, across in tiles:
+            size = length(down), length(across)
+            if not gathered.size:  # the first piece is the largest
+                gathered = np.empty((size[0], count, size[1]), out.dtype)
+            tile = gathered[: size[0], :, : size[1]]
+            for s, answer in enumerate(answers):
+                tile[:, s] = answer[down, across]
+            for i, factor in enumerate(factors):
+                place = out[shifted(down, i * height)]
+                np.matmul(factor, tile[: len(place)], out=place.reshape(-1, cols, width)[:, :, across])
+
+    share_out(tiles(height, width, 2 * count * out.itemsize), form, sum(each.nbytes for each in answers), threads)
 
 
 def _gather(matrix: Array, shift: Array | None, down: slice, across: slice, out: Array) -> None:
@@ -289,11 +250,3 @@ def _gather(matrix: Array, shift: Array | None, down: slice, across: slice, out:
         inside[...] = part
     else:
         np.subtract(part, shift[down, across], out=inside)
-
-
-def _shift(piece: slice, by: int) -> slice:
-    return slice(piece.start + by, piece.stop + by)
-
-
-def _length(piece: slice) -> int:
-    return int(piece.stop - piece.start)

@@ -124,9 +124,9 @@ def everyone_answers(engine):
             engine.respawn(lane.rank)
     for _ in range(4):
         answers = [lane.submit(abs, -1) for lane in engine.lanes]
-        dead = [rank for rank, answer in enumerate(answers) if answer.exception(timeout=120) is not None]
+        dead = {rank: error for rank, answer in enumerate(answers) if (error := answer.exception(timeout=120))}
         if not dead:
             return
         for rank in dead:
             engine.respawn(rank)
-    raise AssertionError("workers do not come back")
+    raise AssertionError(f"workers do not come back: {dead}")

@@ -1,11 +1,13 @@
 """The two kernels against plain loops: any shape, stride and dtype, with buffers so small that tiles are many."""
 
+import threading
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from anyk import arrays
+from anyk import arrays, sharing, tiles
 from anyk.arrays import combine, norm, recombine, times_few, working_dtype
 from anyk.partition import Partition
 
@@ -75,17 +77,19 @@ def rounding(terms, dtype):
     layout=st.sampled_from(["contiguous", "Fortran", "strided", "reversed"]),
     is_complex=st.booleans(),
     buffer=buffers,
+    threads=st.sampled_from([1, 3]),
     seed=st.integers(0, 99),
 )
-def test_combine_is_the_definition(grid, tasks, shape, dtype, layout, is_complex, buffer, seed):
+def test_combine_is_the_definition(grid, tasks, shape, dtype, layout, is_complex, buffer, threads, seed):
     table = drawn(seed, (*grid, tasks), "complex128" if is_complex else "float64")
     matrix = drawn(seed + 1, shape, dtype)
     block = Partition(grid[0], grid[1], 1).left_block(shape)
     coded = np.result_type(dtype, np.complex64) if is_complex else np.dtype(dtype)
     outs = [np.full(block, np.nan, coded) for _ in range(tasks)]
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(arrays, "_BUFFER_BYTES", buffer)
-        combine(table, layouts(matrix)[layout], outs)
+        patched.setattr(tiles, "_BUFFER_BYTES", buffer)
+        patched.setattr(sharing, "_WORTH_A_THREAD", 1)
+        combine(table, layouts(matrix)[layout], outs, threads=threads)
 
     expected, size = combined(table, matrix, block, dtype)
     assert (abs(np.array(outs) - expected) <= rounding(grid[0] * grid[1], dtype) * size).all()
@@ -100,17 +104,19 @@ def test_combine_is_the_definition(grid, tasks, shape, dtype, layout, is_complex
     layout=st.sampled_from(["contiguous", "Fortran", "strided", "reversed"]),
     buffer=buffers,
     long_row=st.sampled_from([0, 1000]),
+    threads=st.sampled_from([1, 3]),
     seed=st.integers(0, 99),
 )
-def test_recombine_is_the_definition(grid, answers, block, crop, dtype, layout, buffer, long_row, seed):
+def test_recombine_is_the_definition(grid, answers, block, crop, dtype, layout, buffer, long_row, threads, seed):
     weights = drawn(seed, (grid[0] * grid[1], answers), "float64")
     given_answers = [drawn(seed + 1 + s, block, dtype) for s in range(answers)]
     shape = max(0, grid[0] * block[0] - crop[0]), max(0, grid[1] * block[1] - crop[1])
     out = layouts(np.zeros(shape, dtype))[layout]
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(arrays, "_BUFFER_BYTES", buffer)
-        patched.setattr(arrays, "_LONG_ROW", long_row)
-        recombine(weights, [layouts(answer)[layout] for answer in given_answers], grid, out)
+        patched.setattr(tiles, "_BUFFER_BYTES", buffer)
+        patched.setattr(arrays, "LONG_ROW", long_row)
+        patched.setattr(sharing, "_WORTH_A_THREAD", 1)
+        recombine(weights, [layouts(answer)[layout] for answer in given_answers], grid, out, threads=threads)
 
     expected, size = recombined(weights, given_answers, grid, shape, dtype)
     assert (abs(out - expected) <= rounding(answers, dtype) * size).all()
@@ -119,18 +125,21 @@ def test_recombine_is_the_definition(grid, answers, block, crop, dtype, layout, 
 @pytest.mark.parametrize("stretch", [1, 7, 40, 1000])
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("is_complex", [False, True])
-def test_a_single_block_is_added_up_in_stretches(monkeypatch, stretch, dtype, is_complex):
+@pytest.mark.parametrize("threads", [1, 3])
+def test_a_single_block_is_added_up_in_stretches(monkeypatch, stretch, dtype, is_complex, threads):
+    monkeypatch.setattr(sharing, "_WORTH_A_THREAD", 1)
+    monkeypatch.setattr(arrays, "_RUN", 2 * stretch)
     monkeypatch.setattr(arrays, "_STRETCH", stretch)
     monkeypatch.setattr(arrays, "_LARGE", 0)
     weights = drawn(0, (1, 3), "complex128" if is_complex else "float64")
     if is_complex and dtype.startswith("float"):
         weights = weights.real + 0j  # of real answers and results, only the real part is kept
     else:
-        monkeypatch.setattr(arrays, "_tiles", None)  # what is plain needs no tiles
+        monkeypatch.setattr(arrays, "tiles", None)  # what is plain needs no tiles
     answers = [drawn(1 + s, (8, 5), dtype) for s in range(3)]
     kept = [answer.copy() for answer in answers]
     out = np.full((8, 5), np.nan, dtype)
-    recombine(weights, answers, (1, 1), out)
+    recombine(weights, answers, (1, 1), out, threads=threads)
 
     expected, size = recombined(weights, answers, (1, 1), (8, 5), dtype)
     assert (abs(out - expected) <= rounding(3, dtype) * size).all()
@@ -175,7 +184,7 @@ def test_imaginary_parts_are_dropped_where_the_product_is_real(seed, dtype):
 def test_few_columns_are_multiplied_in_panels(shape, few, dtype, layout, panel, seed):
     matrix, columns = drawn(seed, shape, dtype), drawn(seed + 1, (few, shape[1]), dtype).T
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(arrays, "_SMALL_OPERATIONS", panel)
+        patched.setattr(arrays, "SMALL_OPERATIONS", panel)
         product = times_few(layouts(matrix)[layout], columns)
 
     assert (product.shape, product.dtype) == ((shape[0], few), np.dtype(dtype))
@@ -230,9 +239,35 @@ def test_products_are_computed_in_a_floating_dtype(given_dtypes, expected):
 @pytest.mark.parametrize("buffer", [1, 100, 10_000])
 @pytest.mark.parametrize("shape", [(0, 5), (5, 0), (1, 1), (7, 3), (3, 1000)])
 def test_tiles_cover_a_block_once(monkeypatch, shape, buffer):
-    monkeypatch.setattr(arrays, "_BUFFER_BYTES", buffer)
+    monkeypatch.setattr(tiles, "_BUFFER_BYTES", buffer)
     seen = np.zeros(shape, int)
-    for down, across in arrays._tiles(*shape, 8):
+    for down, across in tiles.tiles(*shape, 8):
         seen[down, across] += 1
         assert seen[down, across].size * 8 <= max(8, buffer)
     assert (seen == 1).all()
+
+
+def test_pieces_are_shared_out_among_threads_that_are_worth_it():
+    done, by = [], set()
+    barrier = threading.Barrier(3, timeout=30)
+
+    def work(pieces):
+        by.add(threading.get_ident())
+        barrier.wait()
+        done.extend(pieces)
+
+    sharing.share_out(range(10), work, 3 * sharing._WORTH_A_THREAD, 8)
+    assert (sorted(done), len(by)) == ([*range(10)], 3)
+    for nbytes, threads, pieces in ((1, 8, 5), (1 << 40, 1, 5), (1 << 40, 8, 1)):
+        calls = []
+        sharing.share_out(range(pieces), calls.append, nbytes, threads)
+        assert calls == [range(pieces)]
+
+
+def test_what_goes_wrong_in_a_thread_is_raised():
+    def work(pieces):
+        if 9 in pieces:
+            raise MemoryError("no room")
+
+    with pytest.raises(MemoryError, match="no room"):
+        sharing.share_out(range(10), work, 1 << 40, 4)

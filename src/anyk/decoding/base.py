@@ -26,12 +26,16 @@ class Weights:
     expected_error: float
     noise_amplification: float
 
-    def apply(self, answers: Mapping[int, NDArray[Any]], partition: Partition, out: NDArray[Any]) -> None:
+    def apply(
+        self, answers: Mapping[int, NDArray[Any]], partition: Partition, out: NDArray[Any], *, threads: int = 1
+    ) -> None:
         """Form the product in ``out``, in one pass over the answers.
 
         Args:
             answers: at least the survivors' answers, by task.
             partition: of the code.
             out: the result, cropped to its true shape; overwritten.
+            threads: that may share the work.
         """
-        recombine(self.matrix, [answers[task] for task in self.survivors], (partition.rows, partition.cols), out)
+        grid = partition.rows, partition.cols
+        recombine(self.matrix, [answers[task] for task in self.survivors], grid, out, threads=threads)

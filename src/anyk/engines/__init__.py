@@ -3,7 +3,6 @@
 `open` turns a name into an engine; `drive` runs a job on one. A new engine is one file and one row of `ENGINES`.
 """
 
-import os
 from collections.abc import Callable
 from importlib import import_module
 from inspect import signature
@@ -28,6 +27,7 @@ from anyk.engines.base import (
     WorkerLost,
 )
 from anyk.engines.drive import Outcome, Watch, Work, drive, drive_stepwise
+from anyk.engines.limits import cores
 from anyk.engines.meter import Moved
 from anyk.engines.suspicion import suspicions
 from anyk.errors import InputError
@@ -123,11 +123,6 @@ def open(spec: str | Engine | Any, *, faults: FaultModel | None = None, seed: in
 def is_engine(spec: Any) -> bool:
     """Whether this is an opened engine, and no name, address or object to make one of."""
     return all(hasattr(spec, attribute) for attribute in ("lanes", "clock", "caps", "subscribe"))
-
-
-def cores() -> int:
-    """Processor cores this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _kinds(spec: Any) -> list[tuple[str, str]]:

@@ -1,8 +1,10 @@
-"""Open files: what an engine's workers take, and what the system allows this process.
+"""What the system allows this process: cores, and open files, of which an engine's workers take some.
 
 A worker takes a socket, a process handle and its cancel flags. Systems commonly allow a process 1,024 open files at
 first and far more on request; so the request is made, and only by an engine that needs it.
 """
+
+import os
 
 from anyk.errors import ClusterError
 
@@ -10,6 +12,17 @@ from anyk.errors import ClusterError
 _PER_WORKER = 4
 #: For blocks, the engine itself, and whatever else the process has open.
 _OTHERS = 256
+
+
+def cores() -> int:
+    """Processor cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def threads() -> int:
+    """Threads that a computation here may use: one for each core, or ``OMP_NUM_THREADS`` as for BLAS."""
+    asked = os.environ.get("OMP_NUM_THREADS", "")
+    return min(cores(), int(asked)) if asked.isdecimal() and int(asked) > 0 else cores()
 
 
 def make_room(workers: int) -> None:

@@ -5,7 +5,6 @@ one never blocks the master; a cancelled one is free at its next checkpoint or i
 also when its process is killed.
 """
 
-import os
 import weakref
 from collections.abc import Callable, Sequence
 from concurrent.futures import wait
@@ -16,7 +15,7 @@ from anyk.engines.base import Caps, News
 from anyk.engines.clock import RealClock
 from anyk.engines.keeper import Keeper
 from anyk.engines.lanes import ProcessLane
-from anyk.engines.limits import make_room
+from anyk.engines.limits import cores, make_room
 from anyk.errors import ClusterError, InputError
 from anyk.faults.base import FateOf
 
@@ -130,13 +129,6 @@ class ProcessEngine:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
-
-
-def cores() -> int:
-    """How many cores this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def _await_birth(lane: ProcessLane) -> None:

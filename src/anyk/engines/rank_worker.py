@@ -9,7 +9,7 @@ from typing import Any
 
 from threadpoolctl import threadpool_limits
 
-from anyk.engines import desk
+from anyk.engines import desk, limits
 from anyk.engines.base import Cancelled, Unreachable
 from anyk.engines.ranks import END, Tag, World
 
@@ -137,7 +137,6 @@ class _Rank:
 def serve(found: World) -> None:
     """Work for rank 0 until it ends."""
     beside = os.environ.get("OMPI_COMM_WORLD_LOCAL_SIZE") or os.environ.get("MPI_LOCALNRANKS") or found.comm.size
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    with threadpool_limits(max(1, cores // int(beside))):
+    with threadpool_limits(max(1, limits.cores() // int(beside))):
         _Rank(found).serve()
     found.finalize()

@@ -25,6 +25,7 @@ from numpy.typing import NDArray
 
 from anyk.arrays import combine
 from anyk.code import Code
+from anyk.engines import limits
 from anyk.engines.base import Engine, Lane, Ref
 from anyk.job import placement
 
@@ -120,7 +121,7 @@ class Blocks:
 
     def encode(self, table: Array, matrix: Array, shift: Array | None = None) -> None:
         """Fill every buffer with its combination of the matrix' blocks, in one pass over it (`anyk.arrays.combine`)."""
-        combine(table, matrix, self.arrays, shift=shift)
+        combine(table, matrix, self.arrays, shift=shift, threads=limits.threads())
         self.were_changed()
 
     def were_changed(self) -> None:

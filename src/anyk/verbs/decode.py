@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from anyk.arrays import working_dtype
 from anyk.code import Code
 from anyk.decoding import prepare
+from anyk.engines import limits
 from anyk.errors import InputError, PrecisionError
 from anyk.screening import Located, Model, locate
 from anyk.verbs.given import answers_given
@@ -77,7 +78,7 @@ def decode(
         )
     weights = prepare(code, tasks, first.dtype)
     value = np.empty(wanted, first.dtype)
-    weights.apply(answers, code.partition, value)
+    weights.apply(answers, code.partition, value, threads=limits.threads())
     seconds = {"decode": perf_counter() - began, "total": perf_counter() - began}
     reason = f"decoded from {len(tasks)} given answers" + (f"; {located.reason}" if located else "")
     named = located.wrong if located else ()

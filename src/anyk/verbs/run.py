@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from anyk.code import Code
 from anyk.decoding import Weights, fitted, prepare
+from anyk.engines import limits
 from anyk.engines.base import Engine, Lane
 from anyk.engines.drive import Outcome, Watch, drive_stepwise
 from anyk.engines.meter import Meter, metering
@@ -250,7 +251,7 @@ class Run:
         weights = prepare(self._settings.code, tasks, self._dtype)
         if self._sample is not None and self._sample.suffices(len(tasks)):
             weights = fitted(weights, self._settings.code, answers, self._sample)
-        weights.apply(answers, self._settings.code.partition, self._value)
+        weights.apply(answers, self._settings.code.partition, self._value, threads=limits.threads())
         if self._centre is not None:
             self._centre.restore(self._value)
         self._seconds["decode"] += perf_counter() - began
