@@ -270,7 +270,7 @@ def test_nothing_is_left_behind(tmp_path, monkeypatch):
     before = children()
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     with anyk.engines.open("dask:2") as engine:
-        directory = Path(engine._directory)
+        directory = Path(engine._cluster._directory)
         assert directory.is_dir()
         os.kill(engine.lanes[0].pid, signal.SIGKILL)
 

@@ -10,21 +10,20 @@ Several engines may share a cluster. On a cluster that is not its own an engine 
 
 import asyncio
 import contextlib
-import logging
 import os
-import shutil
 import signal
-import tempfile
 import time
 import uuid
 from collections.abc import Iterator
 from typing import Any
 
 from anyk.engines.base import Caps
+from anyk.engines.dask_cluster import OwnCluster
 from anyk.engines.dask_inputs import Chunks, encoded_there
 from anyk.engines.dask_results import as_dask_array
 from anyk.engines.dask_worker import Actor, Post, scheduler_of
 from anyk.engines.fleet import FleetEngine
+from anyk.engines.limits import cores
 from anyk.engines.remote import RemoteLane
 from anyk.errors import ClusterError
 from anyk.faults.base import FateOf
@@ -32,7 +31,7 @@ from anyk.faults.base import FateOf
 #: How often the connection to the scheduler is looked at, in seconds.
 WATCH_SECONDS = 0.25
 
-#: A lane that waits this long for a worker of the engine's own cluster lets the cluster count its workers, in seconds.
+#: A lane that waits this long for a worker of the engine's own cluster has the cluster count its workers, in seconds.
 COUNT_SECONDS = 5.0
 
 
@@ -67,10 +66,9 @@ class DaskEngine(FleetEngine):
             min_task_seconds=0.01,
             exchange=True,
         )
-        self._cluster: Any = None
+        self._cluster: OwnCluster | None = None
         #: The caller's client, where there is one.
         self._callers = at if hasattr(at, "scheduler_info") and hasattr(at, "futures") else None
-        self._directory, self._config = "", contextlib.ExitStack()
         self._scheduler, security = scheduler_of(at, security)
         self._client: Any = None
         self._free: list[str] = []
@@ -81,7 +79,8 @@ class DaskEngine(FleetEngine):
         self.replaces_slow = at is None
         try:
             if at is None:
-                self._scheduler = self._start_cluster(workers or os.cpu_count() or 1)
+                self._cluster = OwnCluster(workers or cores())
+                self._scheduler = self._cluster.address
             self._client = distributed.Client(
                 self._scheduler,
                 security=security,
@@ -172,33 +171,9 @@ class DaskEngine(FleetEngine):
             with contextlib.suppress(Exception):
                 self._client.close(timeout=2)
         if self._cluster is not None:
-            with contextlib.suppress(Exception):
-                self._cluster.close(timeout=10)
-        if self._directory:
-            shutil.rmtree(self._directory, ignore_errors=True)
-        self._config.close()
+            self._cluster.close()
 
     # --- at the start -------------------------------------------------------------------------------------------------
-
-    def _start_cluster(self, workers: int) -> str:
-        import dask
-        import distributed
-
-        # Forked from a server: a tenth of the time that Dask's default takes to start a worker, half of its memory.
-        method = {"distributed.worker.multiprocessing-method": "forkserver"}
-        # A worker that was killed and is not back in time is given up for good: Dask's 15 s are short where much runs.
-        patience = {"distributed.deploy.lost-worker-timeout": "30s"}
-        self._config.enter_context(dask.config.set(method | patience))
-        self._directory = tempfile.mkdtemp(prefix="anyk-dask-")
-        with dask.config.set({"temporary-directory": self._directory}):
-            self._cluster = distributed.LocalCluster(
-                n_workers=workers,
-                threads_per_worker=1,
-                dashboard_address="127.0.0.1:0",  # Dask warns where the usual port is taken
-                local_directory=self._directory,
-                silence_logs=logging.CRITICAL,
-            )
-        return str(self._cluster.scheduler_address)
 
     def _look_around(self, asked: int) -> int:
         """Find the workers there are, and hear of every later one; how many lanes there will be."""
@@ -210,8 +185,7 @@ class DaskEngine(FleetEngine):
         workers = self._client.scheduler_info()["workers"]
         self._free = [address for address in workers if address not in self._homes]
         self._nannies = {address for address, worker in workers.items() if worker.get("nanny")}
-        # A worker of its own that is not there yet will come.
-        there = len(workers) if self._cluster is None else len(self._cluster.worker_spec)
+        there = len(workers) if self._cluster is None else self._cluster.workers
         return min(asked or there, there)
 
     # --- on the client's loop -----------------------------------------------------------------------------------------
@@ -225,8 +199,7 @@ class DaskEngine(FleetEngine):
                 if self._free and await self._settle_in(lane, self._free.pop(0)):
                     return
                 if self._cluster is not None and time.monotonic() > count_at:
-                    # Dask itself starts no other worker where one died on its way.
-                    self._cluster.scale(len(self._cluster.worker_spec))
+                    self._cluster.count()
                     count_at += COUNT_SECONDS
                 await asyncio.sleep(0.02)
         finally:
