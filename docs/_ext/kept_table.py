@@ -22,18 +22,25 @@ Row = Mapping[str, Any]
 
 
 def chosen(rows: list[Row], columns: str | None, where: str | None) -> list[Row]:
-    """The rows and columns that are asked for; what was not measured is a dash."""
+    """The rows and columns that are asked for; what was not measured is a dash.
+
+    Raises:
+        ValueError: a column that no row has.
+    """
     for column, value in pairs(where, " is "):
         rows = [row for row in rows if str(row.get(column)) == value]
     heads = pairs(columns, " as ") or [
         (name, name) for row in rows[:1] for name in row if name not in ("table", "load")
     ]
+    unknown = [column for column, _ in heads if not any(column in row for row in rows)]
+    if rows and unknown:
+        raise ValueError(f"no row has {', '.join(unknown)}; there are {', '.join(rows[0])}")
     return [{head: "–" if row.get(column) is None else row[column] for column, head in heads} for row in rows]
 
 
 def pairs(text: str | None, between: str) -> list[tuple[str, str]]:
     """``a as b; c`` as (a, b), (c, c)."""
-    parts = [[side.strip() for side in part.split(between)] for part in (text or "").split(";") if part.strip()]
+    parts = [[side.strip() for side in part.strip().split(between)] for part in (text or "").split(";") if part.strip()]
     return [(part[0], part[-1]) for part in parts]
 
 

@@ -29,6 +29,9 @@ def test_columns_and_rows_are_chosen_and_renamed(kept):
 
     assert found == [{"second": "–", "a": 1}]
     assert kept.chosen([{"table": "t", "a": 1, "load": 2}], None, None) == [{"a": 1}]
+    assert kept.chosen([{"as a b": 1}], "as a b; as a b as c", None) == [{"as a b": 1, "c": 1}]
+    with pytest.raises(ValueError, match="no row has d"):
+        kept.chosen([{"a": 1}], "a; d", None)
     assert kept.loads([{"load": 3.0}, {"load": 1.5}]).endswith("1.5 to 3.")
 
 
