@@ -97,8 +97,12 @@ class Scripts:
         for timer in rest:
             timer.join()
         if hopeless:
-            for rank in [*self.stopped]:
-                self._resume(rank)
+            self.resume_all()
+
+    def resume_all(self) -> None:
+        """Let every stopped worker go on."""
+        for rank in [*self.stopped]:
+            self._resume(rank)
 
     def _product(self, timeout: float | None) -> tuple[float, tuple[int, ...]]:
         """Some product by some verb: its true error, and who answered."""
@@ -174,6 +178,7 @@ def run_scripts(count: int, seed: int, name: str = "processes") -> Tally:
                 raise
             finally:
                 faulthandler.cancel_dump_traceback_later()
+        scripts.resume_all()
     return scripts.tally
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 
 import anyk
+from anyk.engines import ranks
 from anyk.faults import ShiftedExponential
 from tests.distributed.verbs import Struck, products_while_one_is_stopped, reduced
 
@@ -48,6 +49,13 @@ def stopped():
     """A rank stands still for a while; nobody waits for it."""
     with anyk.engines.open("mpi", faults=LASTING) as engine:
         products_while_one_is_stopped(Struck(engine, CODE))
+
+
+def left_stopped():
+    """The master's program ends while a rank stands still."""
+    ranks.END_SECONDS = 4.0
+    with anyk.engines.open("mpi") as engine:
+        Struck(engine, CODE).product(signal.SIGSTOP, rank=1, after=0.0)
 
 
 def idle():

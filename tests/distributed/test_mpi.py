@@ -68,6 +68,21 @@ def test_without_fault_tolerance_that_is_said_and_stopped_ranks_are_not_waited_f
     assert "ends the whole job with the first rank that dies" in said
 
 
+@pytest.mark.parametrize("tolerant", [True, False], ids=["tolerant", "plain"])
+def test_a_rank_that_stands_still_at_the_end_is_named_and_left_behind(tolerant):
+    said = job(7, *RUNNER, *SCENES, "left_stopped", tolerant=tolerant)
+
+    assert said.count("all is well") == 1
+    assert "rank 2 did not hear of the end" in said
+
+
+def test_a_program_that_fails_while_a_rank_stands_still_fails():
+    said = job(7, *RUNNER, *SCENES, "left_stopped", "failing", fails=True)
+
+    assert "LookupError: on purpose" in said
+    assert "rank 2 did not hear of the end" in said
+
+
 def test_a_program_that_fails_ends_the_job():
     said = job(4, *RUNNER, *SCENES, "failing", fails=True)
 

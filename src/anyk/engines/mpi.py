@@ -12,6 +12,7 @@ Laws:
 2. No collective call: one rank that is late would hold up all.
 3. A rank can neither be killed nor started anew by the master. That a rank dies, only Open MPI 5 and later survives,
    and only when started with ``--with-ft ulfm``; elsewhere the whole job ends with it, and opening the engine says so.
+4. A rank that stands still when rank 0 ends does not keep the job: it is named and left behind.
 """
 
 import contextlib
@@ -197,6 +198,14 @@ def main(arguments: Sequence[str]) -> None:
     if found.comm.rank != 0:
         serve(found)
         return
+    try:
+        _run(arguments)
+    except SystemExit as end:
+        found.exit_code = end.code if isinstance(end.code, int) else int(end.code is not None)
+        raise
+
+
+def _run(arguments: Sequence[str]) -> None:
     if arguments[0] == "-m":
         sys.argv = [*arguments[1:]]
         sys.path.insert(0, "")

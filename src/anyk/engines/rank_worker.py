@@ -11,7 +11,7 @@ from threadpoolctl import threadpool_limits
 
 from anyk.engines import desk, limits
 from anyk.engines.base import Cancelled, Unreachable
-from anyk.engines.ranks import END, Tag, World
+from anyk.engines.ranks import END, ENDING, Tag, World
 
 #: Blocks of other ranks that are kept for work that has not begun.
 MOST_GIVEN = 32
@@ -63,6 +63,9 @@ class _Rank:
                 self._has_ended = True
                 self._world.dead |= {-1: "others"} if seq else {}
                 return
+            if session == ENDING:
+                self._world.send(0, Tag.ANSWER, ENDING, 0)
+                continue
             self._enter(session)
             if seq and session == self._session:
                 self._desk.flag(seq)

@@ -21,7 +21,7 @@ NAP_SECONDS, LONG_NAP_SECONDS = 1e-3, 5e-3
 #: while somebody looks.
 EAGER_LOOKS, EAGER_LOOKS_MOVING = 20, 20_000
 #: How long rank 0 waits at its end for the others to hear of it.
-END_SECONDS = 5.0
+END_SECONDS = 10.0
 
 # Every message begins with the engine it belongs to (one after the other in a job) and the number of the message.
 _HEADER = struct.Struct("!QQ")
@@ -57,6 +57,8 @@ class World:
         self.there: dict[int, tuple[str, int]] = {}
         self.dead: dict[int, str] = {}
         self.session = 0
+        #: What the program ends with, as far as it is known.
+        self.exit_code = 0
         #: The engine that is open, closed at the end.
         self.engine: Any = None
         self._sends: list[tuple[int, Any, bytes]] = []
@@ -121,17 +123,45 @@ class World:
         return NAP_SECONDS if awaited else LONG_NAP_SECONDS
 
     def finish(self) -> None:
-        """At the end of rank 0: tell the others, who serve until then."""
+        """At the end of rank 0: tell the others, who serve until then. Who does not hear of it is left behind."""
         if self.engine is not None:
             self.engine.close()
-        until = time.monotonic() + END_SECONDS
+        late = self._late()
+        # Elsewhere the first rank that leaves before the last word to MPI makes the job a failure.
+        if not late or self.survives_loss:
+            self._tell(END, len(self.dead) + len(late))
+            until = time.monotonic() + END_SECONDS
+            while any(rank not in late for rank, _, _ in self._sends) and time.monotonic() < until:
+                self.advance((), Tag.ANSWER)
+                time.sleep(NAP_SECONDS)
+        if late:
+            self._leave(late)
+        self.finalize()
+
+    def _late(self) -> set[int]:
+        """Tell every worker that the end comes; those that do not say within some seconds that they heard it."""
+        self._tell(ENDING, 0)
+        late, until = {*self.living()}, time.monotonic() + END_SECONDS
+        while late and time.monotonic() < until:
+            came, wrong = self.advance(sorted(late), Tag.ANSWER)
+            self.dead |= wrong
+            late -= {*wrong, *(rank for rank, session, _, _ in came if session == ENDING)}
+            if not came:
+                time.sleep(NAP_SECONDS)
+        return late
+
+    def _tell(self, session: int, seq: int) -> None:
         for rank in self.living():
             with contextlib.suppress(self.mpi.Exception):
-                self.send(rank, Tag.CONTROL, END, len(self.dead))
-        while self.has_unsent and time.monotonic() < until:
-            self.advance((), Tag.ANSWER)
-            time.sleep(NAP_SECONDS)
-        self.finalize()
+                self.send(rank, Tag.CONTROL, session, seq)
+
+    def _leave(self, late: set[int]) -> None:
+        """End the job without these: MPI's own last word waits for every rank, for ever, and so does ``mpiexec``."""
+        ranks = ("rank " if len(late) == 1 else "ranks ") + ", ".join(map(str, sorted(late)))
+        sys.stderr.write(f"anyk: {ranks} did not hear of the end for {END_SECONDS:.0f} s; the job ends without.\n")
+        sys.stdout.flush()
+        sys.stderr.flush()
+        self.comm.Abort(self.exit_code or int(hasattr(sys, "last_value")))
 
     def finalize(self) -> None:
         """The last word to MPI, where that is safe and nobody else's affair."""
@@ -141,8 +171,9 @@ class World:
 
 #: Set by ``mpiexec --with-ft ulfm``.
 _TOLERANT = "OMPI_MCA_mpi_ft_enable"
-#: In place of a session: the job ends, and the number says whether a rank has died.
-END = (1 << 64) - 1
+#: In place of a session: the end comes, which a worker repeats; the job ends, and the number says whether a rank has
+#: died or is left behind.
+ENDING, END = (1 << 64) - 2, (1 << 64) - 1
 
 _world: World | None = None
 
