@@ -14,6 +14,9 @@ Array = NDArray[Any]
 #: A `scipy.sparse.csr_array`; SciPy ships no types.
 Sparse = Any
 
+#: A sum is nothing but rounding if it is at most so many epsilons of what was added up.
+_ROUNDINGS = 32
+
 
 def is_sparse(matrix: Any) -> TypeGuard[Sparse]:
     """Whether this is a sparse matrix: of SciPy's, or one that becomes such.
@@ -93,6 +96,58 @@ def combined(coefficients: Array, matrix: Sparse, block: tuple[int, int], dtype:
     kept = np.flatnonzero(factors)
     values = (whole.data[kept] * factors[kept]).astype(dtype, copy=False)
     return csr_array(coo_array((values, (row[kept], column[kept])), shape=block))
+
+
+def as_reals(matrix: Sparse) -> Sparse:
+    """A complex sparse matrix as a real one, shape (height, 2 * width): real and imaginary parts in turn.
+
+    >>> from scipy.sparse import csr_array
+    >>> as_reals(csr_array([[0, 1 + 2j]])).toarray().tolist()
+    [[0.0, 0.0, 1.0, 2.0]]
+    """
+    from scipy.sparse import csr_array
+
+    rows = matrix.tocsr()
+    columns = np.stack([2 * rows.indices, 2 * rows.indices + 1], axis=1).ravel()
+    values = np.ascontiguousarray(rows.data).view(rows.data.real.dtype)
+    return csr_array((values, columns, 2 * rows.indptr), shape=(rows.shape[0], 2 * rows.shape[1]))
+
+
+def with_entries(matrix: Sparse, values: Array) -> Sparse:
+    """A matrix with other entries in the same places; compressed rows or columns.
+
+    Args:
+        matrix: says where.
+        values: shape (entries,).
+    """
+    return type(matrix)((values, matrix.indices, matrix.indptr), shape=matrix.shape)
+
+
+def recombined(weights: Array, blocks: list[Sparse]) -> Sparse:
+    """``sum_s weights[s] * blocks[s]`` of compressed rows, without entries that are nothing but rounding.
+
+    Args:
+        weights: shape (n,).
+        blocks: n of one shape and dtype.
+
+    >>> from scipy.sparse import csr_array
+    >>> recombined(np.array([3.0, -1.0]), [csr_array([[0.1, 1.0]]), csr_array([[0.3, 0.0]])]).nnz
+    1
+    """
+    from scipy.sparse import coo_array, csr_array
+
+    parts, dtype = [block.tocoo() for block in blocks], blocks[0].dtype
+    row, column = (np.concatenate([getattr(part, axis) for part in parts]) for axis in ("row", "col"))
+    values = np.concatenate([weight * part.data for weight, part in zip(weights, parts, strict=True)])
+    order = np.lexsort((column, row))
+    row, column, values = row[order], column[order], values[order]
+    is_new = np.ones(len(row), bool)
+    is_new[1:] = (row[1:] != row[:-1]) | (column[1:] != column[:-1])
+    first = np.flatnonzero(is_new)
+    sums, sizes = np.add.reduceat(values, first), np.add.reduceat(abs(values), first)
+    kept = ~(abs(sums) <= _ROUNDINGS * np.finfo(dtype).eps * sizes)
+    where = row[first][kept], column[first][kept]
+    return csr_array(coo_array((sums[kept].astype(dtype), where), shape=blocks[0].shape))
 
 
 def places(matrix: Sparse, which: Array) -> Array:

@@ -134,9 +134,11 @@ def test_entries_that_are_not_finite_are_named(B):
         anyk.matmul(A, B, CODE, engine="inline")
 
 
+def test_what_is_no_sparse_matrix_is_refused(B):
+    with pytest.raises(InputError, match=r"two dimensions; of A, it has shape \(80,\)"):
+        anyk.matmul(scipy.sparse.random_array((80,), density=0.1), B, CODE, engine="inline")
+
+
 def test_verbs_that_take_none_say_so(B):
-    A = sparse((60, 80))
-    with pytest.raises(InputError, match="takes dense matrices; A is sparse"):
-        anyk.place(A, CODE, engine="inline")
     with anyk.place(B, CODE, engine="inline") as coded, pytest.raises(InputError, match="B is sparse"):
         coded.product(sparse((30, 4)))

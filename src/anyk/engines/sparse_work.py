@@ -41,6 +41,31 @@ def multiply_sparse(a_shape: Shape | None, b_shape: Shape | None, *parts: Array)
     return None if rest else product
 
 
+def multiply_sparse_transposed(shape: Shape, *parts: Array) -> Array | None:
+    """The product of a sparse block's transpose and a dense block, added up over panels of rows, with checkpoints.
+
+    Args:
+        shape: of the sparse block (k, m): it comes as its values, columns and row starts.
+        *parts: those; the dense block, shape (k, n); and, if there is one more, where the product goes, shape (m, n).
+
+    Returns:
+        The product, or None if it was written.
+
+    Raises:
+        Cancelled: cancelled between two panels.
+    """
+    block, (right, *rest) = _taken(shape, parts)
+    product = rest[0] if rest else np.empty((shape[1], right.shape[1]), np.result_type(block.dtype, right.dtype))
+    # Each panel adds to the whole product: only where it has about as many entries is that worth the look.
+    panels = min(2.0 * block.nnz * right.shape[1] / PANEL_OPERATIONS, block.nnz / max(1, shape[1]))
+    rows = max(1, int(shape[0] / max(1.0, panels)))
+    product[...] = 0
+    for start in range(0, shape[0], rows):
+        checkpoint()
+        product += block[start : start + rows].T @ right[start : start + rows]
+    return None if rest else product
+
+
 def _taken(shape: Shape | None, parts: tuple[Array, ...]) -> tuple[Any, tuple[Array, ...]]:
     if shape is None:
         return parts[0], parts[1:]

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from anyk import sparse
 from anyk.arrays import of_pairs, pairs, times_few
 
 Array = NDArray[Any]
@@ -59,8 +60,11 @@ def signed_sums(signs: Array, matrix: Array) -> Cut:
 
     Args:
         signs: shape (r, height), entries +1 and -1, float64.
-        matrix: shape (height, width), real.
+        matrix: shape (height, width), real, dense or sparse.
     """
+    if sparse.is_sparse(matrix):
+        first, rest = (np.asarray((sparse.with_entries(matrix, part).T @ signs.T).T) for part in cut(matrix.data))
+        return first, rest
     sums = np.zeros((2, len(signs), matrix.shape[1]))
     along_rows = matrix.flags.c_contiguous or not matrix.flags.f_contiguous
     length, other = matrix.shape if along_rows else matrix.shape[::-1]
@@ -101,7 +105,9 @@ def residue(left: Array, right: Array, nearly: Array) -> tuple[Array, Array]:
 
 def as_reals(matrix: Array) -> Array:
     """For sums of rows: complex numbers are two columns of reals."""
-    return pairs(matrix) if np.iscomplexobj(matrix) else matrix
+    if matrix.dtype.kind != "c":
+        return matrix
+    return sparse.as_reals(matrix) if sparse.is_sparse(matrix) else pairs(matrix)
 
 
 def _leading(real: Array) -> Array:

@@ -48,10 +48,10 @@ class Sketch:
 
     @classmethod
     def draw(cls, A: Array, rng: Generator, *, columns: int = COLUMNS) -> "Sketch":
-        """Sketch A, shape (height, depth): one pass over it; ``columns`` is r."""
-        signs = rng.integers(0, 2, (columns, len(A))) * 2.0 - 1
+        """Sketch A, shape (height, depth), dense or sparse: one pass over it; ``columns`` is r."""
+        signs = rng.integers(0, 2, (columns, A.shape[0])) * 2.0 - 1
         fine = cut_anew(signed_sums(signs, as_reals(A)))
-        return cls(signs, _as_numbers(fine[0] + fine[1], A).astype(A.dtype), fine, drawn_places(_FEW, rng))
+        return cls(signs, _as_numbers(fine[0] + fine[1], A.dtype).astype(A.dtype), fine, drawn_places(_FEW, rng))
 
     def of(self, B: Array) -> "SketchedProduct":
         """What the true product A B looks like through the signs; B, shape (depth, width), of A's dtype, is kept."""
@@ -88,9 +88,9 @@ class SketchedProduct:
         """Psi (A B - C) and Psi A B, for some columns."""
         true = product(self.sketch.fine, cut(of_pairs(B) if np.iscomplexobj(B) else B))
         wrong = difference(true, signed_sums(self.sketch.signs, as_reals(C)))
-        return _as_numbers(wrong, B), _as_numbers(true[0] + true[1], B)
+        return _as_numbers(wrong, B.dtype), _as_numbers(true[0] + true[1], B.dtype)
 
 
-def _as_numbers(real: Array, like: Array) -> Array:
-    numbers: Array = np.ascontiguousarray(real).view(np.complex128) if np.iscomplexobj(like) else real
+def _as_numbers(real: Array, dtype: np.dtype[Any]) -> Array:
+    numbers: Array = np.ascontiguousarray(real).view(np.complex128) if dtype.kind == "c" else real
     return numbers

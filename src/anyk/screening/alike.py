@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from anyk.screening.thresholds import FALSE_ALARM, MARGIN, UNIFORM
+from anyk.sparse import dense
 
 Array = NDArray[Any]
 
@@ -30,7 +31,7 @@ def strange_rows(
         noise: relative error of what comes, if nothing is wrong (lambda).
         usual: size of an entry of the image where nothing cancels.
         looks: how many such images are looked at.
-        of: what came, shape (h, width): rows of it that are uniform may be off by more (see `UNIFORM`).
+        of: what came, shape (h, width), dense or sparse: uniform rows of it may be off by more (see `UNIFORM`).
 
     >>> strange_rows(np.array([[1.0], [2.0]]), np.array([[1.0], [2.1]]), noise=1e-16, usual=1.0)
     array([1])
@@ -43,7 +44,7 @@ def strange_rows(
     strange = np.flatnonzero(~(apart <= 1))
     if of is None or not strange.size or not (apart[strange] <= UNIFORM).all():
         return strange
-    rows = of[strange]
+    rows = dense(of[strange])
     uniform: NDArray[np.bool_] = abs(rows - rows[:, :1]).max(axis=1) <= _ALIKE * noise * abs(rows[:, 0])
     left: NDArray[np.intp] = strange[~uniform]
     return left

@@ -23,7 +23,7 @@ from weakref import WeakKeyDictionary, finalize, ref
 import numpy as np
 from numpy.typing import NDArray
 
-from anyk.arrays import combine
+from anyk.arrays import combine, recombine
 from anyk.code import Code
 from anyk.engines import limits
 from anyk.engines.base import Engine, Lane, Ref
@@ -135,6 +135,17 @@ class Blocks:
         if not self.are_shared:
             for names in self._places.values():
                 names.pop(self._names[task], None)
+
+    def rebuild(self, task: int, others: Sequence[int], shares: Array) -> None:
+        """Write a buffer anew, as a sum of others.
+
+        Args:
+            task: whose.
+            others: whose buffers are added up.
+            shares: of each in the sum, shape (others,).
+        """
+        recombine(shares[None], [self.arrays[other] for other in others], (1, 1), self.arrays[task])
+        self.were_changed()
 
     def home(self, task: int) -> Lane:
         """The lane that computes this task first."""

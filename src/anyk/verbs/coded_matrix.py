@@ -1,5 +1,6 @@
 """A matrix that lives on the workers: its blocks, its products, its repair."""
 
+from collections.abc import Callable
 from contextlib import ExitStack
 from functools import cached_property
 from types import TracebackType
@@ -16,12 +17,14 @@ from anyk.engines.work import multiply, multiply_transposed
 from anyk.errors import InputError
 from anyk.probes import Sketch
 from anyk.screening import Model
+from anyk.sparse import is_sparse
 from anyk.verbs.blocks import Blocks, Shelf, homes_of
 from anyk.verbs.factor import Factor
 from anyk.verbs.opened import opened_engine
 from anyk.verbs.resident import Resident
 from anyk.verbs.screen import Kind, Screening
 from anyk.verbs.sides import Side
+from anyk.verbs.sparse_blocks import SparseBlocks, resident_kernel
 
 Array = NDArray[Any]
 
@@ -30,8 +33,9 @@ class CodedMatrix(Factor):
     """A matrix encoded on an engine's workers; see `place`.
 
     ``coded @ B`` and ``coded.T @ Y`` return arrays, `product` the whole `Product` with its measured error. A lost
-    worker's replacement gets its block back from shared memory without a copy; a block that changed or is gone is
-    computed from the others (`repair`, `rebuild`). Several threads may multiply at once where the engine allows it.
+    worker's replacement gets its block back from shared memory without a copy, a sparse one by message; a block that
+    changed or is gone is computed from the others (`repair`, `rebuild`). Several threads may multiply at once where the
+    engine allows it.
     """
 
     def __init__(
@@ -49,13 +53,17 @@ class CodedMatrix(Factor):
         self.dtype, self.code, self.check_finite, self._asked, self.rng = matrix.dtype, code, check_finite, asked, rng
         #: Counts what moves for this matrix and its products.
         self.meter = Meter()
-        self._forward = Side(code, (height, depth), Sketch.draw(matrix, rng), multiply)
+        self._block, self._is_sparse = code.partition.left_block(matrix.shape), is_sparse(matrix)
+        self._forward = Side(code, (height, depth), Sketch.draw(matrix, rng), self._kernel(transposed=False))
         self._sketch_of_transpose = Sketch.draw(matrix.T, rng)
         with ExitStack() as opened:
             self.engine = opened.enter_context(opened_engine(engine, code.workers))
             dtype = code.coded_dtype(matrix.dtype)
-            homes = homes_of(code, len(self.engine.lanes))
-            blocks = Blocks(self.engine, homes, code.partition.left_block(matrix.shape), dtype)
+            blocks: Blocks | SparseBlocks
+            if self._is_sparse:
+                blocks = SparseBlocks(self.engine, self._block, dtype)
+            else:
+                blocks = Blocks(self.engine, homes_of(code, len(self.engine.lanes)), self._block, dtype)
             opened.callback(blocks.forget)
             self._resident = Resident(code, blocks, matrix, rng)
             blocks.encode(code.left, matrix)
@@ -69,6 +77,12 @@ class CodedMatrix(Factor):
     def moved(self) -> Moved:
         """Bytes that moved for this matrix so far: its blocks, once each worker has its own, and all its products."""
         return self.meter.moved
+
+    @property
+    def fill_in(self) -> float | None:
+        """Of a sparse matrix: stored entries of the fullest encoded block, over an even share of its own; else None."""
+        blocks = self._resident.blocks
+        return blocks.fill_in if isinstance(blocks, SparseBlocks) else None
 
     @property
     def _side(self) -> Side:
@@ -148,7 +162,13 @@ class CodedMatrix(Factor):
     def backward(self) -> Side:
         """How the transpose is multiplied."""
         height, depth = self.shape
-        return Side(transposed(self.code), (depth, height), self._sketch_of_transpose, multiply_transposed)
+        kernel = self._kernel(transposed=True)
+        return Side(transposed(self.code), (depth, height), self._sketch_of_transpose, kernel, transposed=True)
+
+    def _kernel(self, *, transposed: bool) -> Callable[..., Any]:
+        if self._is_sparse:
+            return resident_kernel(self._block, transposed=transposed)
+        return multiply_transposed if transposed else multiply
 
     def opened(self) -> Resident:
         """The blocks.

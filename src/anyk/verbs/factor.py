@@ -142,7 +142,8 @@ class Factor(ABC):
                 coded.meter.add(meter.moved)
         judge(product, code, None, scale=side.cancellation(right, product.value))
         seconds = {**product.seconds, "total": perf_counter() - began}
-        return replace(product, value=product.value.view(dtype).reshape(shape), seconds=seconds)
+        value = product.value.view(dtype).reshape(shape)
+        return replace(product, value=value, seconds=seconds, fill_in=coded.fill_in)
 
     def _kept(
         self, settings: Settings, shape: tuple[int, int], wish: bool | None, asked: Screening | None, meter: Meter

@@ -62,7 +62,7 @@ def operands(call: str, A: ArrayLike, B: ArrayLike, *, check_finite: bool = True
     if (home := Library.of(call, A, B)) is not None:
         return _foreign(call, home, A, B, check_finite=check_finite)
     a, b = (
-        _numbers(call, name, as_rows(given)) if is_sparse(given) else _numbers(call, name, given)
+        _numbers(call, name, _rows(call, name, given)) if is_sparse(given) else _numbers(call, name, given)
         for name, given in (("A", A), ("B", B))
     )
     left, right = _matrices(call, a, b)
@@ -112,12 +112,17 @@ def _foreign(call: str, home: Library, A: Any, B: Any, *, check_finite: bool) ->
 
 
 def finite_matrix(call: str, name: str, given: ArrayLike, *, check_finite: bool = True) -> Array:
-    """One matrix, in its working dtype; integers become float64.
+    """One matrix, in its working dtype, sparse if it came so; integers become float64.
 
     Raises:
         InputError: not two-dimensional, not numbers, or entries that are not finite.
     """
-    array = finite_numbers(call, name, given, check_finite=check_finite)
+    if is_sparse(given):
+        array = _numbers(call, name, _rows(call, name, given))
+        if check_finite:
+            _finite(call, name, array)
+    else:
+        array = finite_numbers(call, name, given, check_finite=check_finite)
     if array.ndim != 2:
         raise InputError(f"`{call}` takes a matrix; {name} has shape {array.shape}.")
     matrix: Array = array.astype(working_dtype(array.dtype), copy=False)
@@ -148,6 +153,13 @@ def finite_numbers(call: str, name: str, given: ArrayLike, *, check_finite: bool
     if check_finite:
         _finite(call, name, array)
     return array
+
+
+def _rows(call: str, name: str, given: Any) -> Any:
+    try:
+        return as_rows(given)
+    except ValueError as problem:
+        raise InputError(f"`{call}` takes sparse matrices of two dimensions; of {name}, {problem}.") from problem
 
 
 def _numbers(call: str, name: str, given: ArrayLike) -> Array:

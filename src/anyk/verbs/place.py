@@ -27,6 +27,8 @@ def place(
 
     Args:
         A: matrix (height, depth); floating and complex dtypes are kept, integers become float64. It is not kept.
+            Sparse matrices (SciPy's, and arrays of the ``sparse`` package) are encoded as sums of sparse blocks, and
+            never made dense; what they are multiplied with is dense.
         code: how to encode; codes with ``cols=1`` waste nothing on vectors (`mds`, `matdot`, `generalized_polydot`).
         wrong: how many answers of each product may be wrong without notice, whether the worker or its block is at
             fault. So many more are awaited, the wrong ones thrown out, and blocks that changed computed anew.

@@ -8,6 +8,7 @@ the others.
 
 from collections.abc import Collection
 from dataclasses import dataclass
+from math import prod
 from threading import Lock
 from typing import Any, Self
 
@@ -15,12 +16,14 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
-from anyk.arrays import norm, recombine, times_few
+from anyk.arrays import norm, times_few
 from anyk.code import Code
 from anyk.errors import ClusterError
 from anyk.screening import draw_columns
 from anyk.screening.alike import gain, strange_rows
+from anyk.sparse import entries
 from anyk.verbs.blocks import Blocks
+from anyk.verbs.sparse_blocks import SparseBlocks
 from anyk.verbs.witness import COLUMNS, pieces
 from anyk.weights import product_error
 
@@ -56,7 +59,7 @@ class Marks:
         vectors = draw_columns(depth, COLUMNS, rng).astype(matrix.dtype)
         shown = np.zeros((*table.shape[:2], height, vectors.shape[1]), matrix.dtype)
         for (i, j), piece, _, _ in pieces(matrix, table.shape[:2]):
-            shown[i, j, : len(piece)] = times_few(piece, vectors[: piece.shape[1]])
+            shown[i, j, : piece.shape[0]] = times_few(piece, vectors[: piece.shape[1]])
         return cls(vectors, np.einsum("ijw,ijhr->whr", table, shown).astype(dtype), size)
 
 
@@ -66,13 +69,13 @@ class Resident:
     Args:
         code: of the matrix.
         blocks: encoded.
-        matrix: shape (height, depth).
+        matrix: shape (height, depth), dense or sparse.
         rng: of the secret vectors.
     """
 
-    def __init__(self, code: Code, blocks: Blocks, matrix: Array, rng: Generator) -> None:
+    def __init__(self, code: Code, blocks: Blocks | SparseBlocks, matrix: Array, rng: Generator) -> None:
         self.code, self.blocks = code, blocks
-        dtype, size = code.coded_dtype(matrix.dtype), norm(matrix) / max(1, matrix.size) ** 0.5
+        dtype, size = code.coded_dtype(matrix.dtype), norm(entries(matrix)) / max(1, prod(matrix.shape)) ** 0.5
         #: Of the blocks as they are, and transposed.
         self.marks = Marks.draw(matrix, code.left, dtype, size, rng)
         self.marks_of_transpose = Marks.draw(matrix.T, code.left.swapaxes(0, 1), dtype, size, rng)
@@ -120,9 +123,7 @@ class Resident:
             raise ClusterError(
                 f"block {task} of `{self.code.name}` does not follow from the others; place the matrix anew."
             )
-        arrays = self.blocks.arrays
-        recombine(shares[None], [arrays[other] for other in others], (1, 1), arrays[task])
-        self.blocks.were_changed()
+        self.blocks.rebuild(task, others, shares)
 
 
 class ResidentWitness:

@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 
 from anyk.arrays import norm
 from anyk.code import Code
-from anyk.engines.work import multiply_transposed
 from anyk.probes import Sketch
 from anyk.verbs.resident import Resident, ResidentWitness
 from anyk.verbs.screen import Screen, Screening
@@ -28,12 +27,14 @@ class Side:
         shape: of the matrix as this side sees it.
         sketch: measures this side's products.
         kernel: what a worker does with its blocks.
+        transposed: they are multiplied as their transposes.
     """
 
     code: Code
     shape: tuple[int, int]
     sketch: Sketch
     kernel: Callable[..., Any]
+    transposed: bool = False
 
     @cached_property
     def size(self) -> float:
@@ -57,15 +58,14 @@ class Side:
         """
         depth = self.code.partition.right_block(B.shape)[0]
         usual = resident.marks.size * norm(B) * (depth / B.size) ** 0.5
-        is_transposed = self.kernel is multiply_transposed
-        witness = ResidentWitness(resident, self.code, B, usual, transposed=is_transposed)
+        witness = ResidentWitness(resident, self.code, B, usual, transposed=self.transposed)
         return Screen(asked, self.code, rng, witness, usual)
 
     def buffers(self, product: tuple[int, int]) -> dict[str, tuple[int, int]]:
         """The shapes of a task's operand and answer, for a product of this shape, under a name for the pair's shelf."""
-        cut, which = self.code.partition, self.kernel.__name__
+        cut, which = self.code.partition, "the transpose" if self.transposed else "the matrix"
         operand = cut.right_block((self.shape[1], product[1]))
-        return {f"operand to {which}": operand, f"answer of {which}": cut.result_block(product)}
+        return {f"operand of {which}": operand, f"answer of {which}": cut.result_block(product)}
 
 
 def precision(resident: np.dtype[Any], given: np.dtype[Any]) -> np.dtype[Any]:

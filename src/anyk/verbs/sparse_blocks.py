@@ -1,6 +1,6 @@
 """The encoded blocks of a sparse matrix on the lanes of an engine: values, columns and row starts of each."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from itertools import count
 from typing import Any
@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from anyk.engines.base import Engine, Lane, Ref
-from anyk.engines.sparse_work import multiply_sparse
+from anyk.engines.sparse_work import multiply_sparse, multiply_sparse_transposed
 from anyk.engines.work import multiply
-from anyk.sparse import Sparse, combined, fill_in
+from anyk.sparse import Sparse, combined, fill_in, recombined
 
 Array = NDArray[Any]
 
@@ -56,6 +56,16 @@ class SparseBlocks:
             there[task] = lane.epoch
         return names
 
+    def rebuild(self, task: int, others: Sequence[int], shares: Array) -> None:
+        """Form a block anew, as a sum of others; see `Blocks.rebuild`."""
+        self.arrays[task] = recombined(shares, [self.arrays[other] for other in others])
+        self.resend(task)
+
+    def resend(self, task: int) -> None:
+        """Whoever has this block must get it again: what it has may be spoilt."""
+        for there in self._places.values():
+            there.pop(task, None)
+
     def forget(self) -> None:
         """Free the blocks on every lane."""
         for lane in self._engine.lanes:
@@ -70,3 +80,13 @@ def kernel_of(left: Any, right: Any) -> Callable[..., Any]:
         return multiply
     shapes = [each.shape if isinstance(each, SparseBlocks) else None for each in (left, right)]
     return partial(multiply_sparse, shapes[0], shapes[1])
+
+
+def resident_kernel(shape: tuple[int, int], *, transposed: bool) -> Callable[..., Any]:
+    """What multiplies resident sparse blocks by dense ones.
+
+    Args:
+        shape: of a resident block.
+        transposed: they are multiplied as their transposes.
+    """
+    return partial(multiply_sparse_transposed, shape) if transposed else partial(multiply_sparse, shape, None)
