@@ -24,8 +24,9 @@ SMALLER = {
 NEEDS = {"anyk train": "torch", "anyk reproduce": "matplotlib"}
 #: Take some seconds of work even so, and have tests of their own that run them smaller still.
 LONG = ("anyk demo", "anyk train", "anyk reproduce", "python")
-#: What whole checks and installations do is tested by being done: `make test` runs these tests.
-NOT_HERE = {"make demo", "make test", "pip install 'anyk[nn]'"}
+#: What whole checks and installations do is tested by being done: `make test` builds the manual and runs these tests,
+#: and those of the release install the package.
+NOT_HERE = {"make demo", "make test", "make docs", "pip install .", "pip install '.[nn]'"}
 
 
 def commands():
