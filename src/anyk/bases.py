@@ -15,6 +15,8 @@ Chebyshev polynomials.
 """
 
 from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
 from math import gcd
 from typing import Any
 
@@ -80,24 +82,37 @@ def trigonometric(size: int, unit: int, positions: Positions) -> Table:
     return table
 
 
-def trigonometric_frame(threshold: int, positions: Positions) -> tuple[Table, Table]:
-    """Orthonormal bases of what P equispaced angles can answer, and of its complement (the parity checks).
+@dataclass(frozen=True, eq=False)
+class Frame:
+    """Orthonormal bases of what P equispaced angles can answer, and of its complement: together an orthogonal matrix.
+
+    Each is built when it is first asked for: with many workers the one is narrow and the other has about P^2 numbers.
 
     Args:
         threshold: dimension K of the product's frequencies -(K-1), …, K-1 in steps of 2.
         positions: all of 0 … P-1, in any order; P at least K.
-
-    Returns:
-        Generator, shape (P, K), and parity checks, shape (P, P - K); together an orthogonal matrix.
     """
-    count = len(positions)
-    higher = np.outer(np.arange(threshold + 1, count, 2), positions)
-    checks = [cosine(higher, count) * np.sqrt(2), sine(higher, count) * np.sqrt(2)]
-    if (count - threshold) % 2:
-        # the highest frequency lives on these angles as a single alternating sign
-        checks.append(cosine(count * positions[None], count))
-    scale = 1 / np.sqrt(count)
-    return trigonometric(threshold, 1, positions).T * scale, np.concatenate(checks).T * scale
+
+    threshold: int
+    positions: Positions
+
+    @cached_property
+    def generator(self) -> Table:
+        """What the answers can tell, shape (P, K)."""
+        generator: Table = trigonometric(self.threshold, 1, self.positions).T / np.sqrt(len(self.positions))
+        return generator
+
+    @cached_property
+    def checks(self) -> Table:
+        """The parity checks, shape (P, P - K)."""
+        count = len(self.positions)
+        higher = np.outer(np.arange(self.threshold + 1, count, 2), self.positions)
+        checks = [cosine(higher, count) * np.sqrt(2), sine(higher, count) * np.sqrt(2)]
+        if (count - self.threshold) % 2:
+            # the highest frequency lives on these angles as a single alternating sign
+            checks.append(cosine(count * self.positions[None], count))
+        table: Table = np.concatenate(checks).T / np.sqrt(count)
+        return table
 
 
 # --- the tables of codes without algebra ------------------------------------------------------------------------------

@@ -77,7 +77,8 @@ def test_the_basis_is_that_of_the_formula():
 def test_the_frame_is_orthogonal(count):
     positions = bases.scattered(count)
     for threshold in {1, 2, count // 2, count - 2, count - 1, count} & set(range(1, count + 1)):
-        generator, checks = bases.trigonometric_frame(threshold, positions)
+        frame = bases.Frame(threshold, positions)
+        generator, checks = frame.generator, frame.checks
         assert generator.shape == (count, threshold)
         assert checks.shape == (count, count - threshold)
         whole = np.concatenate([generator, checks], axis=1)

@@ -18,6 +18,10 @@ CODES = {
     "generalized_polydot": anyk.codes.generalized_polydot(2, 3, 2, 19),
     "polydot": anyk.codes.polydot(2, 2, 2, 15),
     "mds": anyk.codes.mds(6, 10),
+    # so many workers that corrections go through the generator
+    "matdot, many": anyk.codes.matdot(4, 300),
+    "polynomial, many": anyk.codes.polynomial(3, 3, 290),
+    "generalized_polydot, many": anyk.codes.generalized_polydot(2, 2, 2, 301),
 }
 
 

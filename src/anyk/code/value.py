@@ -11,7 +11,7 @@ from numpy.random import Generator
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from anyk.arrays import working_dtype
-from anyk.bases import trigonometric_frame
+from anyk.bases import Frame
 from anyk.code import checks, files
 from anyk.code.description import described
 from anyk.code.encoding import encoded
@@ -105,7 +105,7 @@ class Code:
 
     @cached_property
     def _system(self) -> System:
-        frame = None if self.positions is None else trigonometric_frame(self.exact_threshold, self.positions)
+        frame = None if self.positions is None else Frame(self.exact_threshold, self.positions)
         return System(self.left, self.right, frame)
 
     def solve(self, survivors: Iterable[int], dtype: DTypeLike = "float64") -> tuple[NDArray[Any], Solution]:

@@ -1,5 +1,6 @@
 """Approximate MatDot: fewer answers than an exact code needs, for a relative error that is known beforehand."""
 
+from bisect import bisect_left
 from functools import partial
 from math import comb
 
@@ -134,8 +135,18 @@ def _graceful(candidate: Candidate, sets: Sets, *, noise: float, last: int) -> f
 
 
 def _exact_threshold(candidate: Candidate, workers: int, last: int, noise: float) -> int:
-    """The number of answers that decode to rounding; one more than there are workers where none does."""
-    for results in range(last, workers + 1):
-        if _rms(candidate, random_sets(workers, results, 40, seed=3), noise=noise) <= 100 * noise:
-            return results
-    return workers + 1
+    """The number of answers that decode to rounding; one more than there are workers where none does.
+
+    Errors fall with every answer, so strides that double from ``last`` on, then halve, find it.
+    """
+
+    def missed(results: int) -> bool:
+        return _rms(candidate, random_sets(workers, results, 40, seed=3), noise=noise) > 100 * noise
+
+    short, stride = last - 1, 1
+    while missed(min(short + stride, workers)):
+        if short + stride >= workers:
+            return workers + 1
+        short, stride = short + stride, 2 * stride
+    enough = range(short + 1, min(short + stride, workers) + 1)
+    return enough[bisect_left(enough, True, key=lambda results: not missed(results))]

@@ -21,7 +21,7 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
-from anyk.bases import trigonometric, trigonometric_frame
+from anyk.bases import Frame, trigonometric
 from anyk.screening.syndrome import Evidence, Flags
 
 Array = NDArray[Any]
@@ -86,7 +86,7 @@ def _located(evidence: Evidence, words: Array, most: int) -> Iterator[Flags]:
     threshold = code.exact_threshold + most
     if code.positions is None or threshold >= len(places):
         return
-    checks, tasks = trigonometric_frame(threshold, code.positions)[1], evidence.tasks[places]
+    checks, tasks = Frame(threshold, code.positions).checks, evidence.tasks[places]
     missing = np.delete(checks, tasks, axis=0)
     free = np.linalg.qr(missing.T, mode="complete")[0][:, len(missing) :]
     basis = trigonometric(most + 1, 1, code.positions)[:, tasks].T

@@ -10,7 +10,8 @@ Ridge weights are the d that minimize it. Two ways lead there:
 
 *Correction.* Where the tables come with a frame (trigonometric codes), the weights of all P answers are known in closed
 form and S misses the set E: d = d_all + N c with N the parity checks and N_E c = -d_all,E. That is a system of the size
-of E. It is exact wherever S decodes exactly, below the threshold too.
+of E. It is exact wherever S decodes exactly, below the threshold too. With far more workers than K the same weights
+come from the K equations G_S^T d = G^T d_all, G what answers can tell, and nothing is larger than P x K.
 
 *Least squares.* Otherwise M = Q R once, and [R_S; lambda I] d = [Q^H T; 0] by Householder QR for each set: in extended
 precision for small systems, in float64 for large ones. Never by normal equations.

@@ -51,8 +51,12 @@ class LeastSquares:
         triangle, target, rest = self._triangle
         small = triangle.shape[0] * sets.shape[1] * (sets.shape[1] + target.shape[1]) <= _EXTENDED_WORK
         columns = np.moveaxis((triangle if small else rounded(triangle))[:, sets], 0, 1)
-        matrix, goal = _stacked(columns, target, noise)
-        weights = (householder if small else _lapack)(matrix, goal)
+        if small:
+            weights = householder(*_stacked(columns, target, noise))
+        elif columns.shape[2] > columns.shape[1]:
+            weights = _by_values(columns, rounded(target), noise)
+        else:
+            weights = _lapack(*_stacked(columns, target, noise))
         residual = np.linalg.norm(rounded(columns @ weights - target), axis=(1, 2))
         weights = rounded(weights)
         amplification = np.linalg.norm(weights, axis=(1, 2))
@@ -88,6 +92,14 @@ def _stacked(columns: Table, target: Table, noise: float) -> tuple[Table, Table]
     matrix[:, :equations], goal[:, :equations] = columns, target
     matrix[:, equations + np.arange(unknowns), np.arange(unknowns)] = noise
     return matrix, goal
+
+
+def _by_values(columns: Table, target: Table, noise: float) -> Table:
+    """More answers than equations: nothing of the size of answers squared, and no rounding shared among the idle."""
+    left, values, right = np.linalg.svd(columns, full_matrices=False)
+    reached = left.conj().swapaxes(1, 2) @ target
+    weights: Table = right.conj().swapaxes(1, 2) @ (reached * (values / (values**2 + noise**2))[:, :, None])
+    return weights
 
 
 def _lapack(matrix: Table, goal: Table) -> Table:

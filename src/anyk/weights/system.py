@@ -3,7 +3,8 @@
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from anyk.weights.correction import Correction
+from anyk.bases import Frame
+from anyk.weights.framed import Framed
 from anyk.weights.least_squares import LeastSquares
 from anyk.weights.sets import Sets
 from anyk.weights.tables import Solution, Table, Tables
@@ -21,14 +22,13 @@ class System:
     Args:
         left: encoding table of A, shape (rows, inner, P).
         right: encoding table of B, shape (inner, cols, P).
-        frame: (generator (P, K), parity checks (P, P - K)) with orthonormal columns that span what all answers can tell
-            and its complement, for tables whose columns all have one norm; or None.
+        frame: of the angles, for tables whose columns all have one norm and that are trigonometric there; or None.
     """
 
-    def __init__(self, left: Table, right: Table, frame: tuple[Table, Table] | None = None) -> None:
+    def __init__(self, left: Table, right: Table, frame: Frame | None = None) -> None:
         self._tables = Tables(left, right)
         self._ridge = LeastSquares(self._tables)
-        self._exact = None if frame is None else Correction(self._tables, frame[1])
+        self._exact = None if frame is None else Framed(self._tables, frame)
         #: Norm of each task's tables: answers divided by it have the weights of this system (1 for useless tasks).
         self.norms = self._tables.norms
 
@@ -107,6 +107,6 @@ class System:
         return vanishing, np.zeros(vanishing.shape[1])
 
     def misfit(self) -> float:
-        """How far the tables are from what their frame promises; see `anyk.weights.correction.Correction.misfit`."""
+        """How far the tables are from what their frame promises; see `anyk.weights.framed.Framed.misfit`."""
         assert self._exact is not None
         return self._exact.misfit()
