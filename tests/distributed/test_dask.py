@@ -157,10 +157,49 @@ def test_dask_arrays_survive_the_worker_that_had_encoded_them(six):
     np.testing.assert_allclose(product.value, A @ B, atol=1e-10)
 
 
-def test_wrong_answers_are_not_looked_for_where_no_operand_is(three):
+@pytest.mark.parametrize("mixed", [False, True], ids=["both there", "one here"])
+def test_wrong_answers_of_dask_arrays_are_found_from_the_answers_alone(cluster, mixed):
+    A, B = np.random.default_rng(0).standard_normal((2, 90, 80))
+    B = B.T
+    a, b = dask.array.from_array(A, chunks=(40, 50)), dask.array.from_array(B, chunks=(80, 30))
+    code = anyk.codes.mds(2, workers=6)  # two tasks on each worker
+    with anyk.engines.open(cluster, faults=anyk.faults.Zeros(ranks=(1,))) as engine:
+        product = anyk.matmul(a, B if mixed else b, code, engine=engine, wrong=2, stop=everyone)
+
+    assert product.wrong == (1, 4)
+    assert "from the answers alone: the operands are Dask arrays" in product.reason
+    assert product.error < 1e-12
+    np.testing.assert_allclose(product.value, A @ B, atol=1e-10)
+
+
+def test_so_many_answers_of_dask_arrays_are_awaited_as_that_takes(three):
+    A = np.random.default_rng(0).standard_normal((60, 40))
+    a = dask.array.from_array(A, chunks=(30, 40))
+    right = anyk.matmul(a, A.T, anyk.codes.mds(2, workers=5), engine=three, wrong=1)
+
+    assert right.wrong == ()
+    assert len(right.survivors) == 4
+    np.testing.assert_allclose(right.value, A @ A.T, atol=1e-10)
+    with pytest.raises(InputError, match=r"needs 2 \+ 2 answers, .* Use a code with more workers\.$"):
+        anyk.matmul(a, A.T, anyk.codes.mds(2, workers=3), engine=three, wrong=1)
+    # Elsewhere they come here, and are checked as all others.
+    here = anyk.matmul(a, A.T, anyk.codes.mds(2, workers=3), engine="inline", wrong=1)
+    assert "from the answers alone" not in here.reason
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({"screen": "checked"}, "checked against operands that are here"),
+        ({"screen": "both"}, "checked against operands that are here"),
+        ({"reduce": True}, "Leave out reduce=True"),
+        ({"result": "dask"}, "use result='array'"),
+    ],
+)
+def test_what_takes_the_operands_or_keeps_the_answers_away_is_refused(three, settings, words):
     a = dask.array.ones((20, 20))
-    with pytest.raises(InputError, match="checked against operands that are here"):
-        anyk.matmul(a, a, CODE, engine=three, wrong=1)
+    with pytest.raises(InputError, match=words):
+        anyk.matmul(a, a, anyk.codes.mds(2, workers=6), engine=three, wrong=1, **settings)
 
 
 def test_several_products_at_once_and_two_engines_on_one_cluster(cluster):

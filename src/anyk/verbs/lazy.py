@@ -68,6 +68,11 @@ class LazyBlocks:
             encoding.add_done_callback(lambda done: self._ended(done, lane, task))
         return (Ref(name),)
 
+    def resend(self, task: int) -> None:
+        """Whoever has this block must encode it anew: what it has may be spoilt."""
+        for there in self._places.values():
+            there.pop(task, None)
+
     def forget(self) -> None:
         """Free the blocks on every lane."""
         for lane in self._engine.lanes:

@@ -17,6 +17,7 @@ from anyk.errors import InputError
 from anyk.job import StopRule, deadline, first_threshold, until
 from anyk.screening import Model
 from anyk.sparse import is_sparse
+from anyk.verbs.blind import without_operands
 from anyk.verbs.devices import device_product, runs_here
 from anyk.verbs.integers import exactly, roundable
 from anyk.verbs.judgement import judge
@@ -76,7 +77,8 @@ def matmul(
         screen: how wrong answers are found: ``"checked"``: each one against the operands, whatever is wrong with how
             many (about 4 % of the product); ``"syndrome"``: from the answers alone, as `locate`, which takes K + wrong
             + 1 of them (K + 2 wrong in the adversarial model); ``"both"``. Default: ``"checked"`` where ``wrong`` is
-            given, for the operands are here; else nothing.
+            given, for the operands are here; ``"syndrome"`` where one is a Dask array, which stays with the cluster;
+            else nothing.
         model: what wrong answers may be like, for ``"syndrome"``: ``"random"`` or ``"adversarial"``.
         tolerance: return at the earliest answer expected, and then measured, to be this good; warn if none was.
         engine: a name such as ``"processes"``, ``"processes:8"``, ``"inline"``, or an opened engine, which is left
@@ -128,8 +130,12 @@ def matmul(
         return _brought_home(zeros, given.home)
     asked = Screening.of("matmul", code, wrong, screen, model)
     extra = asked.extra if asked else 0
-    rule = stop or (first_threshold(extra) if tolerance is None else until(tolerance))
     with opened_engine(engine, code.workers if code else workers or _default_workers(stragglers + extra)) as opened:
+        is_afar = given.is_lazy and hasattr(opened, "chunks_of")
+        if asked and is_afar:
+            asked = without_operands(asked, "matmul", code, screen, stays=bool(reduce) or result != "array")
+            extra = asked.extra
+        rule = stop or (first_threshold(extra) if tolerance is None else until(tolerance))
         chosen = code or planning.choose(
             given.a.shape, given.b.shape, workers=workers or len(opened.lanes), stragglers=stragglers + extra
         )
@@ -139,10 +145,8 @@ def matmul(
         if given.home is not None and runs_here(opened) and not given.is_integer:
             return _there(given, given.home, settings, asked, verify, tolerance, rng)
         home = given.home
-        if not (given.is_lazy and hasattr(opened, "chunks_of")):
+        if not is_afar:
             given = given.here()
-        elif asked is not None:
-            raise InputError("`matmul(wrong=…)`: answers are checked against operands that are here, not Dask arrays.")
         # What centering takes out, and what fits sample, is dense.
         plain = result == "array" and not (is_sparse(given.a) or is_sparse(given.b) or given.is_lazy)
         centering = center and plain and (not chosen.is_exact or isinstance(rule, deadline))

@@ -79,10 +79,10 @@ class Screening:
             asked.check(verb, code)
         return asked
 
-    def check(self, verb: str, code: Code) -> None:
-        """Refuse a code with too few tasks to find so many wrong answers with."""
+    def check(self, verb: str, code: Code, besides: str = ", or screen='checked'") -> None:
+        """Refuse a code with too few tasks to find so many wrong answers with; ``besides`` a larger code: a way out."""
         if code.recovery_threshold + self.extra > code.workers:
-            ways = "a code with more workers" + ("" if self.kind == "checked" else ", or screen='checked'")
+            ways = "a code with more workers" + ("" if self.kind == "checked" else besides)
             raise InputError(
                 f"`{verb}(wrong={self.wrong}, screen={self.kind!r}, model={self.model!r})` needs "
                 f"{code.recovery_threshold} + {self.extra} answers, and `{code.name}` has {code.workers} tasks. "

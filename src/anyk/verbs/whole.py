@@ -13,12 +13,13 @@ from anyk.errors import ClusterError
 from anyk.job import until
 from anyk.probes import Probe
 from anyk.verbs.bands import bands_of, joined
+from anyk.verbs.blind import BlindScreen
 from anyk.verbs.blocks import Blocks
 from anyk.verbs.centering import Centre, sample_of
 from anyk.verbs.encoding import Operand, encoded
 from anyk.verbs.judgement import judge
 from anyk.verbs.kept import Kept
-from anyk.verbs.lazy import LazyGauge, is_lazy
+from anyk.verbs.lazy import LazyBlocks, LazyGauge, is_lazy
 from anyk.verbs.peak import peak_memory
 from anyk.verbs.product import Product
 from anyk.verbs.run import Run, Settings
@@ -118,7 +119,7 @@ class Whole:
     value: Array
     probe: Probe | None
     centre: Centre | None
-    screen: OperandScreen | None
+    screen: OperandScreen | BlindScreen | None
     blocks: tuple[Operand, Operand, Blocks]
     began: float
     stays: bool
@@ -197,10 +198,12 @@ def _screen(
     blocks: tuple[Operand, Operand, Blocks],
     probe: Probe | None,
     centre: Centre | None,
-) -> OperandScreen | None:
+) -> OperandScreen | BlindScreen | None:
     """What was asked for, for the product of the first band of A."""
     if call.asked is None:
         return None
+    if lazy := [each for each in blocks if isinstance(each, LazyBlocks)]:
+        return BlindScreen(call.asked, call.settings.code, lazy, call.rng)
     coded = blocks[0].arrays, blocks[1].arrays
     centre = centre and centre.of_rows(slice(len(a)))
     return OperandScreen(call.asked, call.settings.code, (a, b), coded, centre, call.rng, probe)
