@@ -43,14 +43,27 @@ class Rival:
 @contextmanager
 def futures_pool(workers: int) -> Iterator[Rival]:
     """`concurrent.futures.ProcessPoolExecutor`."""
-    with ProcessPoolExecutor(workers, mp_context=get_context("forkserver"), initializer=_one_thread) as pool:
+    pool: Any = ProcessPoolExecutor(workers, mp_context=get_context("forkserver"), initializer=_one_thread)
 
-        def answers(pairs: list[Pair], extra_seconds: float) -> list[Array]:
-            pending = [pool.submit(block_product, *pair, extra_seconds) for pair in pairs]
-            return [future.result(PATIENCE_SECONDS) for future in pending]
+    def answers(pairs: list[Pair], extra_seconds: float) -> list[Array]:
+        pending = [pool.submit(block_product, *pair, extra_seconds) for pair in pairs]
+        return [future.result(PATIENCE_SECONDS) for future in pending]
 
+    processes = []
+    try:
         answers(warming(workers), 0.2)
-        yield Rival(partial(assembled, answers), lambda: [*(pool._processes or ())])  # listed only privately
+        processes += (pool._processes or {}).values()  # listed only privately
+        yield Rival(partial(assembled, answers), lambda: [*(pool._processes or ())])
+    finally:
+        # Python up to 3.12 can wait here for ever after a worker was killed: the thread that feeds the queue is stuck,
+        # for nobody reads it and its reading end is still open (python/cpython#94777).
+        queue, manager = pool._call_queue, pool._executor_manager_thread
+        pool.shutdown(wait=False, cancel_futures=True)
+        for process in processes:
+            process.kill()
+        manager.join(2.0)
+        if manager.is_alive():
+            queue._reader.close()
 
 
 @contextmanager
