@@ -201,6 +201,45 @@ def test_the_chosen_code_multiplies():
     assert np.linalg.norm(product.value - A @ B) <= 1e-6 * np.linalg.norm(A @ B)
 
 
+@pytest.mark.parametrize("tolerance", [1e-8, 1e-6, 1e-4])
+@pytest.mark.parametrize(("workers", "stragglers", "depth"), [(8, 3, 3000), (12, 4, 3000), (30, 4, 900)])
+def test_every_approximate_code_of_a_plan_multiplies_within_the_tolerance_from_random_answers(
+    workers, stragglers, depth, tolerance
+):
+    planned = plan((120, depth), (depth, 120), workers=workers, stragglers=stragglers, tolerance=tolerance, local=False)
+    A = np.random.default_rng(0).standard_normal((120, depth))
+    B = np.random.default_rng(1).standard_normal((depth, 120))
+    best = planned.best.code
+    approximate = [each.code for each in planned.candidates if not each.code.is_exact]
+
+    for code in [best, *approximate]:
+        lost = Crash(ranks=tuple(np.random.default_rng(2).permutation(code.workers)[:stragglers].tolist()))
+        with anyk.engines.open(f"simulated:{code.workers}", faults=lost) as ran:
+            product = anyk.matmul(A, B, code, engine=ran)
+        # one draw of answers: the expected error is a root mean square with a tail
+        assert np.linalg.norm(product.value - A @ B) <= 20 * tolerance * np.linalg.norm(A @ B)
+
+
+@pytest.mark.parametrize("spared", [1.0, 0.0])
+def test_an_approximate_code_that_would_be_fastest_is_built_or_said_to_be_left_out(monkeypatch, spared):
+    monkeypatch.setattr(front, "BUDGET_SECONDS", spared * front.BUDGET_SECONDS)
+    asked = {"workers": 8, "stragglers": 3, "memory_per_worker": 2.8e6, "tolerance": 1e-2}
+    planned = plan((200, 3000), (3000, 200), **asked)
+
+    assert any(not each.code.is_exact for each in planned.candidates) == bool(spared)
+    assert any("not built" in note for note in planned.notes) != bool(spared)
+
+
+def test_a_quick_look_alone_recommends_only_with_a_margin(monkeypatch):
+    """Errors have tails: a few survivor sets that look well are no promise."""
+    monkeypatch.setattr(front, "BUDGET_SECONDS", 0.5)
+    planned = plan(*LARGE, workers=40, stragglers=8, wrong=2, tolerance=1e-3)
+    approximate = [each for each in planned.candidates if not each.code.is_exact]
+
+    assert all(each.error <= 1e-3 / front._TAIL for each in approximate)
+    assert any("to be sure" in note for note in planned.notes)
+
+
 # --- how it reads -----------------------------------------------------------------------------------------------------
 
 
@@ -245,7 +284,7 @@ def counted_plan(monkeypatch, **given):
     monkeypatch.setattr(
         front.Waiting, "of", lambda self, task, of=front.Waiting.of: waits.append(task) or of(self, task)
     )
-    monkeypatch.setattr(front, "verified", lambda *row: built.append(row) or verified(*row))
+    monkeypatch.setattr(front, "verified", lambda *row, **how: built.append(row) or verified(*row, **how))
     planned = plan(*LARGE, **given)
     return planned.considered, len(waits), len(built)
 

@@ -34,8 +34,32 @@ WORST_BETTER_THAN_COPIES = 0.4
 #: From so many blocks on, powers are worse than Chebyshev polynomials at every radius.
 _POWERS_END = 10
 
-#: Survivor sets on which candidates are first sifted, then ranked.
-_SIFTED, _RANKED, _KEPT = 40, 200, 6
+
+@dataclass(frozen=True)
+class Effort:
+    """On how many survivor sets tables are compared.
+
+    Args:
+        sifted: sets on which all candidates are scored.
+        kept: candidates that remain.
+        ranked: sets on which these are scored.
+        fresh: other sets, from which the error of the best is told.
+        formula: sets on which the few candidates of a formula are scored.
+        exact: sets that say from how many answers on the tables decode to rounding.
+    """
+
+    sifted: int = 40
+    kept: int = 6
+    ranked: int = 200
+    fresh: int = 400
+    formula: int = 100
+    exact: int = 40
+
+
+THOROUGH = Effort()
+
+#: For a look at many codes: an eighth of the time; the tables chosen may be a little worse, the error told less sure.
+QUICK = Effort(sifted=5, kept=3, ranked=20, fresh=50, formula=10, exact=5)
 
 
 @dataclass(frozen=True, eq=False)
@@ -126,11 +150,14 @@ def _stairs(count: int, steps: int, drop: float, slope: float = 1.0) -> Profile:
 
 
 def ranked(
-    given: Iterator[Candidate], draw: Callable[[int], Sets], score: Callable[[Candidate, Sets], float]
+    given: Iterator[Candidate],
+    draw: Callable[[int], Sets],
+    score: Callable[[Candidate, Sets], float],
+    effort: Effort = THOROUGH,
 ) -> list[Candidate]:
     """The candidates with the lowest scores, best first: all sifted on a few survivor sets, the best ranked on many."""
-    few, many = draw(_SIFTED), draw(_RANKED)
-    sifted = sorted(given, key=lambda each: score(each, few))[:_KEPT]
+    few, many = draw(effort.sifted), draw(effort.ranked)
+    sifted = sorted(given, key=lambda each: score(each, few))[: effort.kept]
     return sorted(sifted, key=lambda each: score(each, many))
 
 

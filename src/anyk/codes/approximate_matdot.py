@@ -9,7 +9,9 @@ from numpy.typing import DTypeLike
 
 from anyk.code import Code
 from anyk.codes._levels import (
+    THOROUGH,
     Candidate,
+    Effort,
     candidates,
     ensure_integers,
     random_sets,
@@ -64,7 +66,11 @@ def approximate_matdot(
     >>> code.recovery_threshold, code.design_error < 1e-7
     (5, True)
     """
-    needed = inner if results is None else results
+    return searched(inner, workers, inner if results is None else results, dtype, profile, THOROUGH)
+
+
+def searched(inner: int, workers: int, needed: int, dtype: DTypeLike, profile: str, effort: Effort) -> Code:
+    """`approximate_matdot`, with more or less effort."""
     call = f"approximate_matdot(inner={inner}, workers={workers}, results={needed})"
     _check(call, inner, workers, needed, profile)
     partition = Partition(1, inner, 1)
@@ -75,8 +81,9 @@ def approximate_matdot(
         candidates(inner, needed, workers, noise, geometric=profile == "graceful"),
         lambda count: random_sets(workers, needed, count, seed=1),
         score,
+        effort,
     )[0]
-    error = _rms(best, random_sets(workers, needed, 400, seed=2), noise=noise)
+    error = _rms(best, random_sets(workers, needed, effort.fresh, seed=2), noise=noise)
     refuse_if_copies_do(call, partition, workers, needed, error, dtype)
     return Code(
         "approximate_matdot",
@@ -84,7 +91,7 @@ def approximate_matdot(
         best.left[None] / np.linalg.norm(best.left, axis=0),
         best.right[:, None] / np.linalg.norm(best.right, axis=0),
         needed,
-        exact_threshold=_exact_threshold(best, workers, last, noise),
+        exact_threshold=_exact_threshold(best, workers, last, noise, effort.exact),
         design_error=error,
         reference=f"arXiv 2105.01973, level codes; {best.words}",
     )
@@ -134,14 +141,14 @@ def _graceful(candidate: Candidate, sets: Sets, *, noise: float, last: int) -> f
     return float(np.mean(logs))
 
 
-def _exact_threshold(candidate: Candidate, workers: int, last: int, noise: float) -> int:
+def _exact_threshold(candidate: Candidate, workers: int, last: int, noise: float, sets: int) -> int:
     """The number of answers that decode to rounding; one more than there are workers where none does.
 
     Errors fall with every answer, so strides that double from ``last`` on, then halve, find it.
     """
 
     def missed(results: int) -> bool:
-        return _rms(candidate, random_sets(workers, results, 40, seed=3), noise=noise) > 100 * noise
+        return _rms(candidate, random_sets(workers, results, sets, seed=3), noise=noise) > 100 * noise
 
     short, stride = last - 1, 1
     while missed(min(short + stride, workers)):

@@ -10,7 +10,7 @@ from numpy.typing import DTypeLike, NDArray
 
 from anyk.bases import cosine, scattered, sine
 from anyk.code import Code
-from anyk.codes._levels import ensure_integers, random_sets, refuse_if_copies_do
+from anyk.codes._levels import THOROUGH, Effort, ensure_integers, random_sets, refuse_if_copies_do
 from anyk.errors import CodeError
 from anyk.partition import Partition
 from anyk.weights import product_error
@@ -73,11 +73,20 @@ def approximate_polydot(
     False
     """
     needed = rows * inner * cols if results is None else results
+    return searched(rows, inner, cols, workers, needed, dtype, basis, THOROUGH)
+
+
+def searched(
+    rows: int, inner: int, cols: int, workers: int, needed: int, dtype: DTypeLike, basis: str, effort: Effort
+) -> Code:
+    """`approximate_polydot`, with more or less effort."""
     call = f"approximate_polydot(rows={rows}, inner={inner}, cols={cols}, workers={workers}, results={needed})"
     partition = Partition(rows, inner, cols)
     _check(call, partition, workers, needed, basis)
     noise, steps = product_error(dtype), ceil(inner / (needed - partition.products + 1))
-    sets, fresh = random_sets(workers, needed, 100, seed=1), random_sets(workers, needed, 400, seed=2)
+    sets, fresh = (
+        random_sets(workers, needed, count, seed=seed) for seed, count in ((1, effort.formula), (2, effort.fresh))
+    )
     codes = [_leveled(partition, workers, needed, basis, steps, factor * noise ** (1 / steps)) for factor in _FACTORS]
     best = min(codes, key=lambda code: _rms(code, sets, dtype))
     error = _rms(best, fresh, dtype)

@@ -10,10 +10,10 @@ from anyk.code import Code
 from anyk.planning.candidate import Candidate
 from anyk.planning.costs import OPERATION_TIME, CostModel
 from anyk.planning.drafts import KINDS, Drafts
-from anyk.planning.kinds import EXACT, REPLICATION
+from anyk.planning.kinds import EXACT, REPLICATION, Kind
 from anyk.planning.prediction import Counts, Floats
 from anyk.planning.request import Model, Request
-from anyk.planning.verified import BUDGET_SECONDS, Verified, build_seconds, verified
+from anyk.planning.verified import BUDGET_SECONDS, QUICK_SHARE, Numbers, Verified, build_seconds, verified
 from anyk.planning.waiting import Task, Wait, Waiting
 
 #: Drafts whose waiting is simulated: the most promising exact and approximate ones, and so many of every kind.
@@ -22,6 +22,9 @@ _PROMISING, _APPROXIMATE, _OF_EACH_KIND = 56, 16, 3
 #: Candidates in a plan besides the best of every family; fewer where tables are large.
 _SHOWN, _SHOWN_OF_MANY = 10, 4
 _MANY_WORKERS = 200
+
+#: A quick search sees few survivor sets, and errors have tails: one that shall do by itself must do so much better.
+_TAIL = 20.0
 
 #: Kinds that are shown only if they are among the best: others do the same with less.
 _NEVER_ALONE = ("polydot", "random_khatri_rao", "found")
@@ -37,7 +40,7 @@ class Front:
         waiting: the cluster as drawn.
         drafts: those with enough memory.
         counts: their costs.
-        unbuilt: how many approximate codes near the front were too large to be built.
+        unbuilt: how many approximate codes near the front were too large to be built, or to be sure of.
     """
 
     request: Request
@@ -50,35 +53,67 @@ class Front:
     def candidates(self) -> list[Candidate]:
         """The best ones, and the best of every family."""
         shown = _SHOWN if self.request.workers <= _MANY_WORKERS else _SHOWN_OF_MANY
-        budget, families, cuts, found = BUDGET_SECONDS, set[str](), set[object](), list[Candidate]()
+        budget, families, cuts, failed, found = (
+            BUDGET_SECONDS,
+            set[str](),
+            set[object](),
+            set[object](),
+            list[Candidate](),
+        )
         for row, wait in self._ordered():
             numbers = self._numbers(row)
             kind, cut = KINDS[numbers[0]], self._cut(numbers)
-            if cut in cuts or (len(found) >= shown and (kind.name in families or kind.name in _NEVER_ALONE)):
+            # what errs too much with some spare workers does so with others
+            same = cut, numbers[0], numbers[4]
+            if (
+                cut in cuts
+                or same in failed
+                or (len(found) >= shown and (kind.name in families or kind.name in _NEVER_ALONE))
+            ):
                 continue
-            if build_seconds(numbers) > budget:
+            if QUICK_SHARE * build_seconds(numbers) > budget:
                 self.unbuilt += len(found) == 0  # it would have been the fastest
                 continue
-            budget -= build_seconds(numbers)
-            built = verified(numbers, self.request.dtype)
-            if built is None or not self._is_good(built) or built.code.is_complex != kind.is_complex:
+            built, spent = self._built(numbers, budget)
+            budget -= spent
+            if built is None:
+                failed.add(same)
                 continue
             families.add(kind.name)
             cuts.add(cut)
             found.append(self._candidate(row, wait, built))
         return found
 
-    def _cut(self, numbers: tuple[int, ...]) -> object:
+    def _built(self, numbers: Numbers, budget: float) -> tuple[Verified | None, float]:
+        """The code if it does, and the seconds it took: a quick search first, which turns most of them down."""
+        seconds, kind, dtype = build_seconds(numbers), KINDS[numbers[0]], self.request.dtype
+        if not kind.quick:
+            built = verified(numbers, dtype)
+            return (built if self._is_good(built, kind) else None), 0.0
+        quick, spent = verified(numbers, dtype, quick=True), QUICK_SHARE * seconds
+        if not self._is_good(quick, kind):
+            return None, spent
+        if spent + seconds <= budget:
+            thorough = verified(numbers, dtype)
+            return (thorough if self._is_good(thorough, kind) else None), spent + seconds
+        if self._is_good(quick, kind, margin=_TAIL):
+            return quick, spent
+        self.unbuilt += 1
+        return None, spent
+
+    def _cut(self, numbers: Numbers) -> object:
         """What makes two drafts one: exact codes of one partition, mirrored ones where that makes no difference."""
         kind, (rows, inner, cols) = KINDS[numbers[0]], numbers[1:4]
         if self.request.height == self.request.width:
             rows, cols = min(rows, cols), max(rows, cols)
         return rows, inner, cols, kind.name if kind not in EXACT else ""
 
-    def _is_good(self, built: Verified) -> bool:
-        return self.request.tolerance is None or built.error <= self.request.tolerance
+    def _is_good(self, built: Verified | None, kind: Kind, *, margin: float = 1.0) -> bool:
+        if built is None or built.code.is_complex != kind.is_complex:
+            return False
+        return self.request.tolerance is None or margin * built.error <= self.request.tolerance
 
-    def _numbers(self, row: int) -> tuple[int, int, int, int, int, int]:
+    def _numbers(self, row: int) -> Numbers:
         each = self.drafts
         index, m, n, p, needed, workers = (
             int(column[row]) for column in (each.kind, each.rows, each.inner, each.cols, each.needed, each.workers)

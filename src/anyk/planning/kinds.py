@@ -13,6 +13,9 @@ from numpy.typing import NDArray
 
 from anyk import codes
 from anyk.code import Code
+from anyk.codes._levels import QUICK
+from anyk.codes.approximate_matdot import searched as searched_matdot
+from anyk.codes.approximate_polydot import searched as searched_polydot
 
 Ints = NDArray[np.int64]
 Mask = NDArray[np.bool_]
@@ -30,6 +33,7 @@ class Kind:
         build: makes the code of (m, n, p, results, workers, dtype).
         is_complex: real matrices become complex ones.
         is_approximate: fewer answers for an error known beforehand.
+        quick: where tables are searched for: makes them with an eighth of the effort; else None.
     """
 
     name: str
@@ -39,6 +43,7 @@ class Kind:
     build: Callable[..., Code]
     is_complex: bool = False
     is_approximate: bool = False
+    quick: Callable[..., Code] | None = None
 
     @property
     def label(self) -> str:
@@ -124,6 +129,14 @@ def _fewer_between(basis: Any, m: int, n: int, p: int, results: int, workers: in
     return codes.approximate_polydot(m, n, p, workers, results=results, dtype=dtype, basis=basis)
 
 
+def _quickly_deep(m: int, n: int, p: int, results: int, workers: int, dtype: str) -> Code:
+    return searched_matdot(n, workers, results, dtype, "staircase", QUICK)
+
+
+def _quickly_between(basis: Any, m: int, n: int, p: int, results: int, workers: int, dtype: str) -> Code:
+    return searched_polydot(m, n, p, workers, results, dtype, basis, QUICK)
+
+
 def _archived(m: int, n: int, p: int, results: int, workers: int, dtype: str) -> Code:
     """The code of the archive with these numbers."""
     asked = (m, n, p, results, workers, dtype, "rms")
@@ -152,13 +165,14 @@ EXACT: tuple[Kind, ...] = (
     Kind("random_khatri_rao", "", _outer, _plain, _random),
 )
 APPROXIMATE: tuple[Kind, ...] = (
-    Kind("approximate_matdot", "", _deep, _shared, _fewer_deep, is_approximate=True),
+    Kind("approximate_matdot", "", _deep, _shared, _fewer_deep, is_approximate=True, quick=_quickly_deep),
     Kind(
         "approximate_polydot",
         "chebyshev",
         _between,
         _shared,
         partial(_fewer_between, "chebyshev"),
+        quick=partial(_quickly_between, "chebyshev"),
         is_approximate=True,
     ),
     Kind(
@@ -167,6 +181,7 @@ APPROXIMATE: tuple[Kind, ...] = (
         _between,
         _shared,
         partial(_fewer_between, "unit_circle"),
+        quick=partial(_quickly_between, "unit_circle"),
         is_complex=True,
         is_approximate=True,
     ),

@@ -96,6 +96,7 @@ def left_out(
         notes.append("no code meets the limits" + ("; only this machine is left" if request.local else ""))
     if unbuilt:
         notes.append(
-            f"{unbuilt} approximate codes were not built, for their tables take seconds; see anyk.codes.approximate_*"
+            f"{unbuilt} approximate codes were not built: to be sure of their tables takes seconds; "
+            "see anyk.codes.approximate_*"
         )
     return tuple(notes)

@@ -1,7 +1,7 @@
 """Drafts made real: the tables are built, and their errors looked up; only for drafts near the front.
 
-Exact codes take milliseconds. The tables of approximate codes are searched for, which can take many seconds, so a plan
-makes only as many as a budget of operations allows.
+Exact codes take milliseconds. The tables of approximate codes are searched for, which can take many seconds: first with
+little effort, which tells those that err too much; then thoroughly, where the budget allows.
 """
 
 from dataclasses import dataclass
@@ -20,7 +20,10 @@ _SETS, _MANY_WORKERS, _SETS_OF_MANY = 40, 64, 10
 BUDGET_SECONDS = 1.0
 
 #: Measured: seconds per unit of (answers x block products) of one search, by family.
-_SEARCHES = {"approximate_matdot": 6e-3, "approximate_polydot": 2e-3}
+_SEARCHES = {"approximate_matdot": 12e-3, "approximate_polydot": 2e-3}
+
+#: Share of that which a search with little effort takes.
+QUICK_SHARE = 1 / 8
 
 #: Rows of the cache: plans of one session ask again and again for the same codes.
 _REMEMBERED = 256
@@ -55,16 +58,18 @@ def build_seconds(numbers: Numbers) -> float:
 
 
 @lru_cache(maxsize=_REMEMBERED)
-def verified(numbers: Numbers, dtype: str) -> Verified | None:
+def verified(numbers: Numbers, dtype: str, *, quick: bool = False) -> Verified | None:
     """Build a draft's tables and look up its errors; None where the family refuses to.
 
     Args:
         numbers: (index into `KINDS`, rows, inner, cols, answers, workers).
         dtype: the workers' precision.
+        quick: search with little effort, where tables are searched for.
     """
     index, rows, inner, cols, needed, workers = numbers
+    kind = KINDS[index]
     try:
-        code = KINDS[index].build(rows, inner, cols, needed, workers, dtype)
+        code = (kind.quick if quick and kind.quick else kind.build)(rows, inner, cols, needed, workers, dtype)
     except CodeError:
         return None
     sets = _SETS if workers <= _MANY_WORKERS else _SETS_OF_MANY
