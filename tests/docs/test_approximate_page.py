@@ -4,7 +4,10 @@ import re
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
+
+import anyk
 
 ROOT = Path(__file__).parents[2]
 
@@ -29,6 +32,16 @@ def test_the_examples_of_the_readme_run():
 
     assert found["y"].shape == (200, 120)
     assert found["C"].error <= 1e-6
+
+
+def test_the_errors_in_the_text_are_those_of_the_codes():
+    def rms(code, results):
+        return float(np.sqrt(np.mean(code.errors(results, sets=1000) ** 2)))
+
+    copies = {m: rms(anyk.codes.replication(1, m, 1, copies=2), m) for m in (2, 20)}
+    assert {m: f"{error:.2f}" for m, error in copies.items()} == {2: "0.41", 20: "0.50"}
+    assert 3e-7 < rms(anyk.codes.approximate_matdot(9, 18, results=13), 13) < 5e-7
+    assert 1e-6 < rms(anyk.codes.approximate_matdot(10, 20, results=14), 14) < 2e-6
 
 
 def test_the_table_holds_what_the_codes_promise(monkeypatch):

@@ -9,7 +9,9 @@ import sysconfig
 import tarfile
 import tomllib
 import zipfile
+from datetime import date, datetime
 from pathlib import Path
+from pkgutil import resolve_name
 
 import pytest
 
@@ -45,6 +47,25 @@ def test_wheel_and_archive_carry_the_version_everywhere(built):
     assert wheel.name == f"anyk-{PROJECT['version']}-py3-none-any.whl"
     assert archive.name == f"anyk-{PROJECT['version']}.tar.gz"
     assert f"\nversion: {PROJECT['version']}\n" in citation
+
+
+def test_the_newest_release_in_the_changes_has_this_version_and_the_date_of_the_citation():
+    heads = re.findall(r"^## (\d+\.\d+\.\d+), (\d+) (\w+) (\d+)$", (ROOT / "CHANGELOG.md").read_text(), re.MULTILINE)
+    version, *day = heads[0]
+    (released,) = re.findall(r"^date-released: (\S+)$", (ROOT / "CITATION.cff").read_text(), re.MULTILINE)
+
+    assert version == PROJECT["version"]
+    assert date.fromisoformat(released) == datetime.strptime(" ".join(day), "%d %B %Y").date()
+
+
+def test_every_name_in_the_changes_exists():
+    names = set(re.findall(r"`(anyk(?:\.\w+)+)", (ROOT / "CHANGELOG.md").read_text()))
+
+    assert len(names) >= 15
+    for name in names:
+        if name.startswith("anyk.nn"):
+            pytest.importorskip("torch")
+        resolve_name(name)
 
 
 def test_the_wheel_holds_the_package_and_nothing_else(built):
