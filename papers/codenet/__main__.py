@@ -4,7 +4,7 @@
     python -m papers codenet tolerance                                     # wrong nodes corrected, against nodes
     python -m papers codenet runtime                                       # run time against the rate of errors
     python -m papers codenet training --data path/to/mnist                 # small network, hundreds of iterations
-    python -m papers codenet training --data path/to/mnist --full          # 784 - 10000 - 10000 - 10; 10 GB, an hour
+    python -m papers codenet training --data path/to/mnist --full          # 784 - 10000 - 10000 - 10; 5 GB, 13 minutes
     python -m papers codenet training --readme                             # its tables and figure anew from the results
     python -m papers codenet training --quick                              # any figure: does it run at all?
 

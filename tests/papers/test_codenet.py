@@ -14,6 +14,7 @@ from papers.codenet import __main__ as codenet
 from papers.codenet import runtime, tolerance, tradeoff
 from papers.codenet.expected import executed_per_useful, failing, hits
 from papers.codenet.experiment import STRATEGIES, Setting, run
+from papers.codenet.readme import full
 
 
 @pytest.fixture(scope="module")
@@ -152,3 +153,19 @@ def test_runs_that_are_kept_end_as_the_readme_says():
     for interval, ratio in replicated.items():
         # Some 50 to 180 roll-backs in a run: their number scatters by a seventh at most.
         assert ratio == pytest.approx(executed_per_useful(0.102, interval), rel=0.2)
+
+
+def test_kept_runs_at_full_size_agree_with_the_error_model_and_with_the_table():
+    rows = [row for row in json.loads(codenet.RESULTS.read_text())["rows"] if row["width"] == codenet.FULL]
+    by_name = {row["strategy"]: row for row in rows}
+
+    assert set(by_name) == set(STRATEGIES)
+    for name, row in by_name.items():
+        code = STRATEGIES[name]()
+        expected = row["executed"] * hits(code.nodes)
+        assert abs(row["hits"] - expected) < 3 * expected**0.5
+        returns = row["executed"] * failing(code)
+        assert abs(row["rollbacks"] - returns) < 3 * max(1.0, returns**0.5)
+        assert (row["loss"] < 1e-5) == (code.name != "uncoded")
+    table = codenet.README.read_text().split("<!-- full -->")[1].split("<!-- end -->")[0]
+    assert table.strip().splitlines() == [*full(rows)]
