@@ -26,6 +26,7 @@ FIGURES: Mapping[str, str] = {
     "fig1a": "loss of the published search against the number of blocks m",
     "fig1b": "loss of the published search against the number of answers k",
     "fig1c": "loss of the published search over its starts",
+    "fig1d": "all instances that the authors searched: their best loss and anyk's (not in the paper)",
     "fig2a": "loss against answers: OrthoMatDot, MatDot, scaled MatDot, a found code, anyk's",
     "fig2b": "error against answers, the same codes",
     "fig2c": "loss against answers, for six scalings of the points",

@@ -95,6 +95,10 @@ def table(rows: Sequence[Row]) -> Iterator[dict[str, Any]]:
     }
     for name in dict.fromkeys(row["code"] for row in rows):
         mine = {row["k"]: row for row in rows if row["code"] == name}
+        if name in published.PROGRAM:
+            yield {"code": f"{name}: the authors' program"} | {
+                f"k = {k}": said for k, said in zip(ANSWERS, published.PROGRAM[name], strict=True)
+            }
         if name in (*NAMES["fig2a"](False), *NAMES["fig2c"](False)):
             yield {"code": name} | {f"k = {k}": _cell(mine[k]) for k in ANSWERS if k in mine}
 
@@ -132,10 +136,16 @@ def _over_divisors(axes: Any, rows: Sequence[Row], value: str) -> None:
             if row["k"] == results and row["code"].startswith("MatDot")
         }
         axes.loglog(sorted(mine), [mine[at] for at in sorted(mine)], label=f"MatDot, k = {results}", **style)
-        ours = next((row[value] for row in rows if row["k"] == results and row["code"] == OURS[0]), None)
-        if ours is not None:
-            label = "anyk, made for k answers\n(same colours)" if results == ANSWERS[-1] else None
-            axes.axhline(ours, color=style["color"], lw=0.9, ls=(0, (2, 2)), label=label)
+    ours: dict[float, list[int]] = {}  # exact codes differ by less than a line is thick
+    for row in rows:
+        if row["code"] == OURS[0]:
+            ours.setdefault(round(np.log10(row[value])), []).append(row["k"])
+    for power, answers in ours.items():
+        height = next(row[value] for row in rows if row["code"] == OURS[0] and row["k"] == answers[0])
+        label = "anyk, made for k answers" if answers[0] == ANSWERS[0] else None
+        axes.axhline(height, color="#a2549b", lw=1.1, ls=(0, (5, 1)), zorder=1, label=label)
+        said = "anyk, k = " + " and ".join(map(str, sorted(answers)))
+        axes.text(1.1 if power > -15 else 2e4, 1.5 * height, said, fontsize=8, color="#a2549b")
     axes.axvline(1 / radius(), color="#888888", lw=1, label="one over the best radius\nby the law, 2 λ^(1/m)")
     axes.set(xlabel="divisor of the points")
 

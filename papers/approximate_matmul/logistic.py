@@ -29,6 +29,7 @@ RATE, BATCH, MISSING = 0.001, 128, 2
 CASES = (*((5, k) for k in range(5, 10)), (20, 20))
 KINDS = ("MatDot, small points", "code found by a search", "OrthoMatDot", "anyk")
 SETS = ("worst", "random")
+SAID = {"worst": "the worst set each time", "random": "a random set each time"}
 #: Divisors of the published "MatDot" codes of this experiment, by m.
 DIVISORS = {5: 400.0, 20: 2.0}
 FOLDS, RUN_FOLDS, STEPS = 10, 1, 3_000
@@ -192,27 +193,41 @@ def said(rows: Sequence[Row], **wanted: Any) -> str:
 
 
 def draw(figure: str, rows: Sequence[Row]) -> Any:
-    """Accuracy against answers, m = 5: worst sets on the left, random ones on the right."""
-    drawn, axes = drawing.panels(2, width=8.6, height=3.8)
-    five = [row for row in rows if row["m"] == 5 and row["test"] is not None]
-    for part, which in zip(axes, SETS, strict=True):
-        lines = list(drawing.styles())
-        for style, kind in zip(lines, KINDS, strict=False):
-            mine = [row for row in five if row["products"] == kind and row["set"] == which]
+    """Accuracy against answers, m = 5, for worst sets and for random ones; beside them m = 20, by code."""
+    drawn, axes = drawing.panels(3, width=11.4, height=3.8)
+    known = [row for row in rows if row["test"] is not None]
+    styles = [{**style, "markersize": 6.5} for style in drawing.styles()]
+    styles[0] |= {
+        "marker": "o",
+        "markersize": 10,
+        "markerfacecolor": "none",
+        "markeredgecolor": "#1b1b1b",
+    }  # lies below
+    for part, which in zip(axes, SETS, strict=False):
+        for style, kind in zip(styles, KINDS, strict=False):
+            mine = [row for row in known if (row["m"], row["products"], row["set"]) == (5, kind, which)]
             across = sorted({row["k"] for row in mine})
-            means = [100 * np.mean([row["test"] for row in mine if row["k"] == k]) for k in across]
-            part.plot(across, means, label=kind, **style)
+            part.plot(across, [_mean(mine, k=k) for k in across], label=kind, **style)
+        part.set(title=f"m = 5, {SAID[which]}", xlabel="answers k, of k + 2", xticks=range(5, 10))
+    for at, kind in enumerate(KINDS):
+        for which, face in (("worst", styles[at]["color"]), ("random", "white")):
+            mine = [row for row in known if (row["m"], row["products"], row["set"]) == (20, kind, which)]
+            mark = {"marker": ("o", *drawing.MARKERS[1:])[at], "color": styles[at]["color"], "linestyle": ""}
+            axes[2].plot([at] * bool(mine), [_mean(mine)] * bool(mine), markersize=8, markerfacecolor=face, **mark)
+    axes[2].set_xticks(range(len(KINDS)), ["MatDot", "found", "Ortho-\nMatDot", "anyk"])
+    axes[2].set(title="m = k = 20, P = 22", xlim=(-0.6, 3.6), xlabel="full: the worst set, hollow: a random one")
+    for part, inner in zip(axes, (5, 5, 20), strict=True):
         for name, dash in (("exact", "-"), ("two blocks lost", ":")):
-            values = [row["test"] for row in rows if row["products"] == name and row["m"] in (None, 5)]
+            values = [row for row in known if row["products"] == name and row["m"] in (None, inner)]
             if values:
-                part.axhline(100 * np.mean(values), color="#777777", lw=1.2, ls=dash, label=name)
-        part.set(
-            title=f"{'the worst' if which == 'worst' else 'a random'} set each time",
-            xlabel="answers k, of k + 2",
-            ylim=(0, 100),
-            xticks=range(5, 10),
-        )
+                part.axhline(_mean(values), color="#777777", lw=1.2, ls=dash, label=name, zorder=1)
+        part.set(ylim=(40, 92))
     axes[0].set_ylabel("right on unseen images, %")
     drawn.tight_layout()
-    drawn.legend(*axes[0].get_legend_handles_labels(), loc="lower center", bbox_to_anchor=(0.5, -0.14), ncols=3)
+    drawn.legend(*axes[0].get_legend_handles_labels(), loc="lower center", bbox_to_anchor=(0.5, -0.1), ncols=6)
     return drawn
+
+
+def _mean(rows: Sequence[Row], **wanted: Any) -> float:
+    """Per cent of the test samples."""
+    return float(100 * np.mean([row["test"] for row in rows if all(row[k] == v for k, v in wanted.items())]))

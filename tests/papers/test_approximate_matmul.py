@@ -65,6 +65,28 @@ def test_losses_of_the_published_constructions_are_those_of_the_authors_program(
         assert loss(codes.matdot(3, 6, divisor), 3) == pytest.approx(said, rel=0.04)
 
 
+def test_what_is_kept_agrees_with_what_the_authors_program_gives():
+    kept = {(row["code"], row["k"]): row for row in KEPT if row["table"] == "fig2"}
+
+    for name, said in published.PROGRAM.items():
+        for k, text in zip(fig2.ANSWERS, said, strict=True):
+            loss, error, relative = (float(part) for part in text.split("/"))
+            row = kept[name, k]
+            if k < 5 and loss > 1e-12:  # below, rounding and the cut-off of the pseudo-inverse decide
+                assert row["loss"] == pytest.approx(loss, rel=0.1)
+            assert row["loss"] < 11 * loss
+            assert row["largest entry error"] < 5 * error
+            assert row["relative error"] < 5 * relative
+
+
+def test_every_published_instance_is_in_the_table():
+    table = (reproduce.HERE / "README.md").read_text().split("<!-- fig1 -->")[1].split("<!-- end -->")[0]
+
+    assert len(published.SEARCHES) == 42
+    for instance in published.SEARCHES:
+        assert f"\n| {', '.join(map(str, instance))} | " in table
+
+
 def test_the_loss_is_the_relative_error_on_random_matrices():
     import anyk
 
