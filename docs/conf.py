@@ -43,6 +43,7 @@ myst_heading_anchors = 3
 html_theme = "furo"
 html_title = f"anyk {release}"
 html_static_path = ["_static"]
+html_css_files = ["manual.css"]
 html_show_sourcelink = False
 
 autodoc_member_order = "bysource"

@@ -91,13 +91,13 @@ CATALOGUE: Mapping[str, Family] = MappingProxyType(
         ),
         "polydot": Family(
             polydot,
-            "both, with digits kept apart",
+            "all three dimensions cut, with digits kept apart",
             "rows*cols*(2*inner - 1)",
             {"rows": 2, "inner": 2, "cols": 1, "workers": 8},
         ),
         "generalized_polydot": Family(
             generalized_polydot,
-            "both, bridging polynomial and matdot",
+            "all three dimensions cut: from polynomial to matdot",
             "rows*inner*cols + inner - 1",
             {"rows": 2, "inner": 2, "cols": 2, "workers": 12},
         ),
