@@ -147,10 +147,11 @@ class UnderWay:
             left, width = left[~hit & (looked[left] <= last)], 4 * width
         self._looked[rows], self._looked_at[rows], self._replaced[rows] = looked, now, failed[:, -1]
         self.busy_until[rows[:, None], failed] = kept
+        own = np.where(kept <= now[:, None], failed, last + 1).min(axis=1)
+        found = np.where((found < 0) & (own <= last), own, found)
         for at in np.flatnonzero(found < 0):
-            own = failed[at][kept[at] <= now[at]]
             queue = self.busy_until[rows[at]]
-            found[at] = own.min() if own.size else queue.argmin() if np.isfinite(queue.min()) else failed[at, -1]
+            found[at] = queue.argmin() if np.isfinite(queue.min()) else failed[at, -1]
         return found
 
     def ended(self, silent: float) -> Array:
