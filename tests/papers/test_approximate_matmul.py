@@ -12,7 +12,7 @@ pytest.importorskip("torch")  # the logistic regression reads its data by `anyk.
 from papers import __main__ as papers
 from papers import running
 from papers.approximate_matmul import __main__ as reproduce
-from papers.approximate_matmul import codes, fig1, fig2, logistic, published
+from papers.approximate_matmul import codes, fig1, fig2, logistic, published, stored
 from papers.approximate_matmul.loss import losses, pinv_weights, ridge_weights, rounding, survivor_sets
 from papers.approximate_matmul.search import search
 
@@ -77,6 +77,22 @@ def test_what_is_kept_agrees_with_what_the_authors_program_gives():
             assert row["loss"] < 11 * loss
             assert row["largest entry error"] < 5 * error
             assert row["relative error"] < 5 * relative
+
+
+def test_codes_made_here_are_the_stored_ones_but_for_two():
+    rows = [{**key, **stored.row(key)} for key in stored.keys("stored", quick=True)]
+    kept = {(row["code"], (row["m"], row["k"], row["P"])): row for row in KEPT if row["table"] == "stored"}
+
+    for row in rows:
+        assert row["rms"] == pytest.approx(kept[row["code"], (row["m"], row["k"], row["P"])]["rms"], rel=0.5)
+    for key in published.STORED.keys() & kept.keys() - {
+        ("MatDot, small points", (5, 6, 8)),
+        ("OrthoMatDot", (50, 50, 52)),
+    }:
+        assert kept[key]["rms"] == pytest.approx(published.STORED[key][1], rel=0.3)
+    for (name, case), row in kept.items():
+        if name == "anyk" and case[0] == 5:
+            assert row["rms"] < 2e-2 * published.STORED["found by the authors' search", case][1]
 
 
 def test_every_published_instance_is_in_the_table():
@@ -165,7 +181,7 @@ def test_a_figure_is_drawn_and_its_table_written_where_the_readme_has_its_place(
 
 def test_the_readme_has_a_place_for_every_figures_table_and_a_readme_without_one_is_refused(tmp_path):
     text = (reproduce.HERE / "README.md").read_text()
-    for mark in ("fig1", "fig2", "logistic"):
+    for mark in ("fig1", "fig2", "stored", "logistic"):
         assert text.split(f"<!-- {mark} -->")[1].split("<!-- end -->")[0].count("\n|") > 3
 
     (tmp_path / "README.md").write_text("no place\n")
