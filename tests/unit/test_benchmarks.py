@@ -7,7 +7,7 @@ import pytest
 
 import anyk
 from benchmarks import __main__ as benchmarks
-from benchmarks import bench_faults, measure
+from benchmarks import bench_faults, measure, stored
 
 MACHINE = {"system", "cores", "python", "numpy"}
 
@@ -118,3 +118,12 @@ def test_copies_of_replicated_work_never_share_a_worker(alike):
 
     assert len(owners) == 16
     assert all(len(workers) == 2 for workers in owners.values())
+
+
+def test_a_stored_product_is_right_and_leaves_no_file(tmp_path, capsys):
+    stored.main([str(tmp_path), "--shape", "300", "200", "100", "--memory", "2e6", "--engine", "inline"])
+    said = capsys.readouterr().out
+
+    assert float(said.partition("rows compared ")[2].partition("\n")[0]) < 1e-13
+    assert "largest memory of the master" in said
+    assert not [*tmp_path.iterdir()]
