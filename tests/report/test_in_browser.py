@@ -151,13 +151,81 @@ def test_a_crowd_and_long_words_fit_on_a_phone(browser, tmp_path):
     assert browser.complaints == []
 
 
-@pytest.mark.parametrize("size", [PHONE, DESKTOP])
-def test_the_page_of_a_training_run_is_shown_too(browser, tmp_path, size):
-    path = tmp_path / "training.html"
-    path.write_text(page(RUN), encoding="utf-8")
-    browser.open(path, size)
+# --- the page of a training run ---------------------------------------------------------------------------------------
 
-    assert "97.21 %" in browser.text()
+NODES, COLUMNS = 12, 100
+
+
+@pytest.fixture(scope="module")
+def training(tmp_path_factory):
+    """The page of a long run on many nodes, with errors everywhere."""
+    injected = [[(node * column) % 7 if column % 5 else 0 for column in range(COLUMNS)] for node in range(NODES)]
+    run = RUN | {
+        "configuration": RUN["configuration"] | {"steps": 19_000},
+        "code": RUN["code"] | {"nodes": NODES},
+        "steps": 19_000,
+        "executed": 20_000,
+        "losses": [2.0 / (1 + step / 500) for step in range(19_000)],
+        "accuracies": [[step, 1 - 1 / (2 + step / 1000)] for step in range(1_000, 19_001, 1_000)],
+        "error_map": {"steps_per_column": 200, "injected": injected, "located": injected},
+    }
+    path = tmp_path_factory.mktemp("training") / "training.html"
+    path.write_text(page(run), encoding="utf-8")
+    return path
+
+
+@pytest.mark.parametrize("dark", [False, True])
+@pytest.mark.parametrize("size", [PHONE, DESKTOP])
+def test_the_page_of_a_training_run_is_whole_at_every_size(browser, training, size, dark):
+    browser.open(training, size, dark=dark)
+
     assert browser.evaluate("document.documentElement.scrollWidth") == size[0]
-    assert browser.evaluate("[...document.querySelectorAll('svg')].every((s) => s.clientHeight > 10)")
+    assert browser.evaluate(STICKING_OUT) == []
+    assert browser.evaluate(COLLISIONS) == []
+    assert "97.21 %" in browser.text()
+    assert browser.evaluate("[...document.querySelectorAll('svg.plot')].every((s) => s.clientHeight > 50)")
+    assert browser.evaluate("document.querySelectorAll('.chart').length") == 4
+    assert browser.complaints == []
+    assert browser.requests == [training.as_uri()]
+    paper = browser.evaluate("getComputedStyle(document.body).backgroundColor")
+    assert paper == ("rgb(20, 23, 27)" if dark else "rgb(255, 255, 255)")
+    fewest, most = (
+        browser.evaluate(f"getComputedStyle(document.querySelector('rect.level-{which}')).fill") for which in (0, 7)
+    )
+    assert (fewest, most) == (
+        ("rgb(44, 74, 120)", "rgb(242, 226, 107)") if dark else ("rgb(242, 226, 107)", "rgb(31, 63, 108)")
+    )
+
+
+def test_pointing_at_a_cell_of_the_map_tells_whose_errors_they_were(browser, training):
+    browser.open(training)
+    browser.hover(".chart.map .lane:nth-of-type(4) .bar > rect")
+    told = browser.evaluate("document.querySelectorAll('.told')[2].textContent")
+
+    assert told.startswith("Node 3, updates 201 to 400, errors injected: 3")
+
+
+def test_a_tap_on_a_curve_tells_its_value_there(browser, training):
+    browser.open(training, PHONE)
+    browser.click(".plot > .bar:nth-of-type(60) > .strip")
+
+    assert "loss" in browser.evaluate("document.querySelector('.told').textContent")
+    assert "on average, from" in browser.evaluate("document.querySelector('.told').textContent")
+
+
+def test_arrow_keys_step_along_a_curve(browser, training):
+    browser.open(training)
+    browser.evaluate("document.querySelectorAll('.chart')[1].focus()")
+    browser.press("End")
+
+    assert browser.evaluate("document.querySelectorAll('.told')[1].textContent") == "Update 19,000: accuracy 0.972."
+
+
+def test_a_short_run_is_whole_on_a_phone(browser, tmp_path):
+    path = tmp_path / "short.html"
+    path.write_text(page(RUN), encoding="utf-8")
+    browser.open(path, PHONE)
+
+    assert browser.evaluate("document.documentElement.scrollWidth") == PHONE[0]
+    assert browser.evaluate(COLLISIONS) == []
     assert browser.complaints == []

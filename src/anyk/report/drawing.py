@@ -12,7 +12,7 @@ from html import escape
 from anyk.report import said
 from anyk.report.lanes import NAMES, Bar, Lane, arrivals, lanes, shown
 from anyk.report.record import Record
-from anyk.report.svg import ticks
+from anyk.report.scales import ticks
 
 #: No more rows than so many are drawn.
 MOST_ROWS = 160

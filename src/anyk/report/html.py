@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from html import escape
+from importlib.resources import files
 
 _STYLE = """
 :root { color-scheme: light; --ink: #1b1e23; --quiet: #5b6470; --line: #d5dae0; --paper: #ffffff; }
@@ -44,6 +45,11 @@ def document(title: str, parts: Iterable[str], *, style: str = "", script: str =
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
         f"<title>{escape(title)}</title>\n<style>{_STYLE}{style}</style>\n</head>\n<body>\n{body}\n</body>\n</html>\n"
     )
+
+
+def resource(name: str) -> str:
+    """A file of this room."""
+    return files("anyk.report").joinpath(name).read_text(encoding="utf-8")
 
 
 def heading(title: str, below: str) -> str:

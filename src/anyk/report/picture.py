@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from anyk.errors import InputError
-from anyk.report import drawing, said
+from anyk.report import drawing, html, said
 from anyk.report.lanes import NAMES, lanes, shown
-from anyk.report.product import resource, title_of
+from anyk.report.product import title_of
 from anyk.report.reading import parsed
 from anyk.report.record import Record
 
@@ -32,7 +32,7 @@ def svg(written: Mapping[str, Any]) -> str:
         written: what `anyk.report.save_run` wrote.
     """
     record = parsed(written)
-    return drawing.standalone(record, title_of(record), _below(record), resource("chart.css"))
+    return drawing.standalone(record, title_of(record), _below(record), html.resource("chart.css"))
 
 
 def png(written: Mapping[str, Any]) -> bytes:

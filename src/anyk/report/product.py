@@ -2,21 +2,19 @@
 
 from collections.abc import Iterator, Mapping
 from html import escape
-from importlib.resources import files
 from itertools import islice
 from typing import Any
 
 from anyk.report import drawing, errors, html, said
 from anyk.report.happened import compared, events, memory, phases, traffic
 from anyk.report.lanes import NAMES, lanes
+from anyk.report.live import live
 from anyk.report.reading import parsed
 from anyk.report.record import Record
 
 #: The table of sendings ends after so many.
 _MOST_ROWS = 2000
 _MOST_EVENTS = 60
-
-_NO_MARKS = "Point at a mark, or use the arrow keys here."
 
 
 def page(written: Mapping[str, Any]) -> str:
@@ -27,9 +25,9 @@ def page(written: Mapping[str, Any]) -> str:
     """
     record = parsed(written)
     title = title_of(record)
-    style = resource("chart.css") + resource("page.css")
+    style = html.resource("chart.css") + html.resource("page.css")
     parts = [_definitions(), html.heading(title, record.reason or "No reason was recorded."), *_parts(record)]
-    return html.document(title, parts, style=style, script=resource("page.js"))
+    return html.document(title, parts, style=style, script=html.resource("page.js"))
 
 
 def title_of(record: Record) -> str:
@@ -41,11 +39,6 @@ def title_of(record: Record) -> str:
     if not record.finished:
         return f"{what}: {record.code.name}, any {record.code.recovery_threshold} of {record.code.workers}"
     return f"{what} from {len(record.survivors)} of {record.code.workers} answers"
-
-
-def resource(name: str) -> str:
-    """A file of this room."""
-    return files("anyk.report").joinpath(name).read_text(encoding="utf-8")
 
 
 def _definitions() -> str:
@@ -89,19 +82,6 @@ def _numbers(record: Record) -> Iterator[tuple[str, str]]:
         yield said.size(record.peak_bytes), "peak memory of the master"
 
 
-def _live(chart: drawing.Picture, legend: str, caption: str) -> str:
-    """A chart whose marks can be pointed at; what they tell stands below it."""
-    tall = f'style="height:{chart.height:.0f}px"'
-    return (
-        f'<figure class="live">{legend}<div class="chart" tabindex="0" role="group" aria-label="{escape(chart.label)} '
-        f'Arrow keys step from mark to mark.">'
-        f'<svg class="names" {tall} aria-hidden="true">{chart.names}</svg>'
-        f'<svg class="plot" width="100%" {tall} role="img" aria-label="{escape(chart.label)}">{chart.plot}</svg></div>'
-        f'<output class="told" aria-live="polite">{_NO_MARKS}</output>'
-        f"<figcaption>{escape(caption)}</figcaption></figure>"
-    )
-
-
 def _timeline(record: Record) -> str:
     chart = drawing.picture(record)
     buttons = "".join(
@@ -117,7 +97,7 @@ def _timeline(record: Record) -> str:
         "A row is a worker, a bar a task in its hands, from when it was sent, or the one before was done, until it "
         f"ended. Above: answers in hand.{_marks(record)}{more}"
     )
-    return _live(chart, f'<ul class="legend" aria-label="Show only">{buttons}</ul>', caption)
+    return live(chart, f'<ul class="legend" aria-label="Show only">{buttons}</ul>', caption)
 
 
 def _marks(record: Record) -> str:
@@ -135,7 +115,7 @@ def _errors(record: Record, chart: drawing.Picture) -> str:
     if len(record.foreseen) > 1:
         parts.append("Circles: expected on random matrices from the first so many answers, in the order they came.")
     bands = f" Of the last of {record.bands} bands of rows." if record.bands > 1 else ""
-    return _live(chart, "", " ".join(parts) + bands)
+    return live(chart, "", " ".join(parts) + bands)
 
 
 def _plan(record: Record) -> str:

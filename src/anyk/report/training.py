@@ -3,7 +3,10 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from anyk.report import html, svg
+from anyk.report import html
+from anyk.report.curves import curve
+from anyk.report.error_map import error_map, legend
+from anyk.report.live import live
 
 #: Names in a run -> what they count.
 _COUNTS = (
@@ -23,7 +26,9 @@ def page(run: Mapping[str, Any]) -> str:
         run: what `anyk.nn.runs.Run` writes.
     """
     title = f"{run['configuration']['data']} on {run['code']['nodes']} unreliable nodes"
-    return html.document(title, [html.heading(title, _sentence(run)), *_parts(run)])
+    style = "".join(map(html.resource, ("chart.css", "page.css", "training.css")))
+    parts = [html.heading(title, _sentence(run)), *_parts(run)]
+    return html.document(title, parts, style=style, script=html.resource("page.js"))
 
 
 def _sentence(run: Mapping[str, Any]) -> str:
@@ -47,10 +52,12 @@ def _parts(run: Mapping[str, Any]) -> Iterator[str]:
     )
     losses = [(step, float("nan") if loss is None else loss) for step, loss in enumerate(run["losses"], start=1)]
     caption = "Loss of each update; with many updates their mean, within the band of the least and the largest."
-    yield html.section("Loss", html.figure(svg.curve(losses, steps, "loss"), caption))
+    yield html.section("Loss", live(curve(losses, steps, "loss"), "", caption))
     accuracies = dict([*run["accuracies"], (run["steps"], run["accuracy"])])
-    picture = svg.curve([*accuracies.items()], steps, "accuracy", unit=True)
-    yield html.section("Accuracy", html.figure(picture, "On the test samples, weights verified first."))
+    picture = curve([*accuracies.items()], steps, "accuracy", unit=True)
+    measured = html.wide(html.table(("after update", "accuracy"), _measured(accuracies)))
+    details = f"<details><summary>{len(accuracies):,} measurements</summary>{measured}</details>"
+    yield html.section("Accuracy", live(picture, "", "On the test samples, weights verified first."), details)
     yield from _maps(run["error_map"], run["executed"])
     yield html.section("Counted", f'<div class="side">{html.counts(_counted(run))}{html.counts(_struck(run))}</div>')
     yield html.section("Set-up", html.facts(_facts(run)))
@@ -59,7 +66,7 @@ def _parts(run: Mapping[str, Any]) -> Iterator[str]:
 def _maps(found: Mapping[str, Any], executed: int) -> Iterator[str]:
     """Where and when: one map each for what was injected and what was found."""
     width = int(found["steps_per_column"])
-    a_cell = "one step" if width == 1 else f"{width} steps"
+    a_cell = "one update" if width == 1 else f"{width} updates"
     for name, title, told in (
         ("injected", "Errors injected", "Wrong numbers put into a node's copies"),
         ("located", "Errors found", "Answers thrown out because they were wrong"),
@@ -68,11 +75,15 @@ def _maps(found: Mapping[str, Any], executed: int) -> Iterator[str]:
         most = max((max(row, default=0) for row in counts), default=0)
         caption = f"{told}: a row is a node, a column {a_cell} executed, the number at the end a node's total."
         if most:
-            yield html.section(
-                title, html.wide(svg.legend(most)), html.figure(svg.heat_map(counts, executed, title), caption)
-            )
+            picture = error_map(counts, executed, width, title.lower())
+            yield html.section(title, live(picture, legend(most), caption, "map"))
         else:
             yield html.section(title, "<p>None.</p>")
+
+
+def _measured(accuracies: Mapping[int, float]) -> Iterator[tuple[str, str]]:
+    for step, accuracy in accuracies.items():
+        yield f"{step:,}", _share(accuracy)
 
 
 def _counted(run: Mapping[str, Any]) -> Iterator[tuple[str, int]]:
