@@ -49,6 +49,9 @@ class OwnCluster:
 
     def count(self) -> None:
         """See to it that all are there: Dask itself starts no other worker where one died on its way."""
+        for name, nanny in [*self._cluster.workers.items()]:
+            if nanny.status.name in ("closed", "failed"):
+                self._cluster.workers.pop(name, None)
         self._cluster.scale(self.workers)
 
     def close(self) -> None:
