@@ -6,6 +6,8 @@ import tomllib
 from importlib.util import find_spec
 from pathlib import Path
 
+from docutils import nodes
+
 HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE / "_ext"))  # the manual's own directives, where there are any
 
@@ -58,6 +60,19 @@ def math_in_dollars(app, what, name, obj, options, lines):
     lines[:] = re.sub(r"(?<![\\$`])\$([^$\n]+)\$", r":math:`\1`", text).split("\n")
 
 
+def numbers_whole(app, doctree, docname):
+    """In tables no line breaks behind the sign of an exponent; `_static/manual.css` says so of the class."""
+    for entry in doctree.findall(nodes.entry):
+        for text in [*entry.findall(nodes.Text)]:
+            parts = re.split(r"(\d[\d.]*e[-+]?\d+)", text)
+            if len(parts) > 1 and not isinstance(text.parent, nodes.literal):
+                whole = [nodes.inline("", part, classes=["whole"]) for part in parts[1::2]]
+                around = [nodes.Text(part) for part in parts[::2]]
+                mixed = [around[0], *(node for pair in zip(whole, around[1:], strict=True) for node in pair)]
+                text.parent.replace(text, mixed)
+
+
 def setup(app):
     """Sphinx calls this once."""
     app.connect("autodoc-process-docstring", math_in_dollars)
+    app.connect("doctree-resolved", numbers_whole)

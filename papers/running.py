@@ -52,4 +52,6 @@ def markdown(rows: Sequence[Row]) -> list[str]:
     """Rows as a table of Markdown."""
     heads = [*dict.fromkeys(name for row in rows for name in row)]
     cells = [[str(row.get(name, "–")) for name in heads] for row in rows]
-    return [f"| {' | '.join(line)} |" for line in (heads, [":--", *["--:"] * (len(heads) - 1)], *cells)]
+    words = {at for at, column in enumerate(zip(*cells, strict=True)) if all(cell[:1].isalpha() for cell in column)}
+    sides = [":--" if not at or at in words else "--:" for at in range(len(heads))]
+    return [f"| {' | '.join(line)} |" for line in (heads, sides, *cells)]
