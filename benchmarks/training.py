@@ -1,7 +1,7 @@
 """Training under errors: strategies side by side, as a network is trained on nodes that err in every step.
 
     python -m benchmarks.training --data digits --json docs/_data/training.json   # go on until all is there
-    python -m benchmarks.training --data path/to/mnist --steps 250 --rates 1e-3,1e-2 --json docs/_data/training.json
+    python -m benchmarks.training --data path/to/mnist --steps 250 --json docs/_data/training.json
     python -m benchmarks.training --quick
 
 Every cell is one run of `anyk.nn.training.train`: a strategy, a number of nodes, an error rate, a seed. All runs of one

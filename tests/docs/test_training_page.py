@@ -69,14 +69,21 @@ def test_a_table_has_a_row_for_each_strategy_and_a_column_for_each_rate(tables):
     ]
 
 
+#: Samples to test with.
+TESTED = {"digits": 359, "mnist": 2000}
+
+
 def test_what_is_kept_is_what_the_page_says(tables):
     rows = json.loads(tables.DATA.read_text())["rows"]
     gpd = [row for row in rows if row["strategy"] == "gpd" and row["nodes"] in (10, 12) and row["rate"] <= 0.01]
     goals = {(row["data"], row["seed"]): row["accuracy"] for row in rows if row["rate"] == 0}
 
-    assert {row["data"] for row in rows} == {"digits"}
+    assert {row["data"] for row in rows} == {"digits", "mnist"}
     assert {row["rate"] for row in gpd} == {1e-4, 1e-3, 3e-3, 1e-2}
-    assert all(row["accuracy"] == goals[row["data"], row["seed"]] for row in gpd)
+    off = {row["data"]: set() for row in rows}
+    for row in gpd:
+        off[row["data"]].add(round((goals[row["data"], row["seed"]] - row["accuracy"]) * TESTED[row["data"]]))
+    assert off == {"digits": {0}, "mnist": {0, 2}}
     assert sum(row["decode"] for row in gpd) > 0
     assert sum(row["activation"] for row in gpd) > 0
 
