@@ -4,8 +4,11 @@ import numpy as np
 import pytest
 
 import anyk
+from anyk.engines.base import Far
+from anyk.engines.work import nap
 from anyk.errors import ClusterError
 from anyk.testing.engines import EngineContract
+from anyk.testing.engines.kit import FOREVER
 from tests.distributed.verbs import CODES, every_verb, reduced, resident_blocks_move_once, several_at_once
 
 
@@ -22,6 +25,17 @@ class TestMPI(EngineContract):
             engine.lanes[0].put("kept", np.ones(1)).result(timeout=30)
         with self._opened(3) as engine:
             assert self._error(engine.lanes[0].fetch("kept")) is not None
+
+    def test_a_block_that_comes_before_the_masters_first_word_is_kept(self):
+        """Which of the two is first is a race: before it was kept, one engine in three hung here."""
+        for _ in range(10):
+            with self._opened(2) as engine:
+                source, target = engine.lanes
+                self._result(source.put("a", np.ones((2, 2))))
+                busy = source.submit(nap, FOREVER)
+
+                assert self._result(target.submit(np.sum, Far(source, "a"))) == 4.0
+                source.cancel(busy)
 
 
 @pytest.fixture(scope="module")

@@ -100,6 +100,7 @@ class _Rank:
         there = [rank for rank in ranks if rank != self._world.comm.rank and rank not in self._world.dead]
         came, wrong = self._world.advance(there, Tag.PART)
         for rank, session, number, words in came:
+            self._enter(session)  # another rank's gift can come before the master's first word
             if session == self._session:
                 self._given[rank, number] = words
         # Of work that was cancelled before it began, mostly.
