@@ -7,6 +7,7 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
+from scipy.sparse import csr_array
 
 import anyk
 from anyk.codes import CATALOGUE
@@ -23,21 +24,22 @@ SHAPE = (37, 29, 23)
 
 
 def every_verb(engine, code, rng=0):
-    """matmul, stream, place (also transposed) and decode on one engine, against the product itself."""
+    """matmul, stream, place (dense, sparse, transposed) and decode on one engine, against the product itself."""
     rng = np.random.default_rng(rng)
     A, B = rng.standard_normal(SHAPE[:2]), rng.standard_normal(SHAPE[1:])
     check(anyk.matmul(A, B, code, engine=engine, rng=rng), A @ B, code)
     *_, last = anyk.stream(A, B, code, engine=engine, rng=rng)
     check(last, A @ B, code)
-    with anyk.place(A, code, engine=engine, rng=rng) as coded:
-        check(coded.product(B), A @ B, code)
-        check(coded.product(B[:, 0]), A @ B[:, 0], code)
-        try:
-            back = coded.T
-        except CodeError:
-            back = None
-        if back is not None and back.code.is_exact:
-            check(back.product(A @ B), A.T @ (A @ B), back.code)
+    for matrix in (A, csr_array(np.where(A > 1.0, A, 0.0))):
+        with anyk.place(matrix, code, engine=engine, rng=rng) as coded:
+            check(coded.product(B), matrix @ B, code)
+            check(coded.product(B[:, 0]), matrix @ B[:, 0], code)
+            try:
+                back = coded.T
+            except CodeError:
+                back = None
+            if back is not None and back.code.is_exact:
+                check(back.product(A @ B), matrix.T @ (A @ B), back.code)
     check(anyk.decode(code, answers_of(engine, A, B, code), shape=(SHAPE[0], SHAPE[2])), A @ B, code)
 
 
