@@ -1,6 +1,7 @@
 """Coded training on three hosts, one of which is cut off: network namespaces stand for the hosts. Needs root.
 
     python examples/cluster/three_hosts.py             # 3 x 3 ranks; after 20 updates the cable of host 3 is pulled
+    python examples/cluster/three_hosts.py --back 30   # … and plugged in again after 30: its ranks join the others
 
 What each host runs is what one would run on real ones, with their own addresses:
 
@@ -17,7 +18,7 @@ import tempfile
 import time
 from pathlib import Path
 
-HOSTS, RANKS_EACH = 3, 3
+HOSTS = 3
 SWITCH = f"anyk{os.getpid()}s"
 
 
@@ -49,32 +50,51 @@ def disconnect() -> None:
         subprocess.run(["ip", "netns", "delete", space], check=False, capture_output=True)
 
 
-def start(host: int, place: Path, steps: int) -> subprocess.Popen:
+def start(host: int, place: Path, steps: int, each: int, every: int) -> subprocess.Popen:
     """The ranks of one host."""
-    own = ",".join(str(RANKS_EACH * (host - 1) + place) for place in range(RANKS_EACH))
-    nodes = HOSTS * RANKS_EACH
+    own = ",".join(str(each * (host - 1) + place) for place in range(each))
+    nodes = HOSTS * each
     ranks = ["--nodes", f"{nodes}", "--here", own, "--meet", "10.77.0.1:29577", "--told", f"{place}/host{host}.json"]
     training = ["--nodes", f"{nodes}", "--grid", "1x2", "--hidden", "24", "--steps", f"{steps}", "--error-rate", "5e-3"]
-    files = ["--checkpoint-every", "10", "--resume", f"{place}/checkpoints", "--outcome", f"{place}", "--quiet"]
+    files = ["--checkpoint-every", f"{every}", "--resume", f"{place}/checkpoints", "--outcome", f"{place}", "--quiet"]
     program = [sys.executable, "-m", "anyk.nn.ranks", *ranks, "anyk.nn.train", *training, *files]
     quiet = {**os.environ, "TORCH_CPP_LOG_LEVEL": "ERROR"}  # torch looks for names of hosts, which have none
     return subprocess.Popen(["ip", "netns", "exec", name(host), *program], env=quiet, start_new_session=True)
 
 
-def main(steps: int = 60, cut_at: int = 20) -> dict[int, dict]:
-    """What each rank that came to the end has learned, by rank."""
+def reached(place: Path, step: int, hosts: list[subprocess.Popen]) -> None:
+    """Wait for a checkpoint of that many updates, or of more."""
+    while not any(int(path.name[5:]) >= step for path in place.glob("checkpoints/step-*") if path.name[5:].isdecimal()):
+        if any(host.poll() for host in hosts):
+            raise SystemExit("a host gave up")
+        time.sleep(0.05)
+
+
+def main(
+    steps: int = 60, cut_at: int = 20, back_at: int | None = None, *, each: int = 3, every: int = 10
+) -> dict[int, dict]:
+    """What each rank that came to the end has learned, by rank.
+
+    Args:
+        steps: updates.
+        cut_at: after so many the cable of the last host is pulled; a multiple of ``every``.
+        back_at: after so many it is plugged in again; None: never.
+        each: ranks of a host.
+        every: updates between checkpoints.
+    """
     with tempfile.TemporaryDirectory(prefix="anyk-hosts-") as made:
         place, hosts = Path(made), []
         try:
             connect()
-            hosts = [start(host, place, steps) for host in range(1, HOSTS + 1)]
-            while not (place / f"checkpoints/step-{cut_at:012d}").exists():
-                if any(host.poll() for host in hosts):
-                    raise SystemExit("a host gave up")
-                time.sleep(0.05)
+            hosts = [start(host, place, steps, each, every) for host in range(1, HOSTS + 1)]
+            reached(place, cut_at, hosts)
             ip("-n", SWITCH, "link", "set", f"port{HOSTS}", "down")
             print(f"step {cut_at}: host {HOSTS} is cut off")
-            for host in hosts[:-1]:
+            if back_at is not None:
+                reached(place, back_at, hosts[:-1])
+                ip("-n", SWITCH, "link", "set", f"port{HOSTS}", "up")
+                print(f"step {back_at}: host {HOSTS} is back")
+            for host in hosts if back_at is not None else hosts[:-1]:
                 host.wait()
             found = {int(path.name[5:]): json.loads((path / "run.json").read_text()) for path in place.glob("rank-*")}
         finally:
@@ -91,6 +111,7 @@ def main(steps: int = 60, cut_at: int = 20) -> dict[int, dict]:
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--steps", type=int, default=60)
+    parser.add_argument("--back", type=int, help="after so many updates the cable is plugged in again")
     options = parser.parse_args()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # hosts and cables are taken away in any case
-    main(options.steps)
+    main(options.steps, back_at=options.back)

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from anyk.errors import LeftOut
-from anyk.nn.board import ACTIVE, Board, Layout, Seat
+from anyk.nn.board import ACTIVE, JOINING, Board, Layout, Seat
 from anyk.nn.sequencer import Sequencer
 from anyk.nn.store import StoreSeat, connected
 from anyk.nn.transport import BOUNDARY, ENOUGH, EVERYBODY, Transport
@@ -141,6 +141,38 @@ def test_where_everybody_is_wanted_the_silent_is_left_out_and_joins_between_step
     told = together(act)
     assert told[0] == told[1] == told[2] == told[3]
     assert told[3][0][1] == [0, 1, 2, 3]  # type: ignore[index]
+
+
+def waiting(seat: Transport, rank: int) -> bool:
+    """Whether a rank has asked to be admitted."""
+    if isinstance(seat, Seat):
+        return bool(seat.board.status[rank] == JOINING)
+    assert isinstance(seat, StoreSeat)
+    return seat._is_there(f"join/{rank}")
+
+
+def test_those_who_are_let_in_together_know_of_each_other(seats: Seats) -> None:
+    """Each would else take what the others of its host hold for right, though they have just come as well."""
+    together(lambda rank: rounds(seats[rank], range(1)))
+    together(lambda rank: rounds(seats[rank], range(1, 2), needed=2), range(2))
+    for rank in (2, 3):
+        with pytest.raises(LeftOut):
+            rounds(seats[rank], range(1, 2), needed=2)
+
+    both_see = threading.Barrier(2)  # the first to close the round ends the waiting
+
+    def act(rank: int) -> list[int]:
+        seat = seats[rank]
+        if rank >= 2:
+            seat.join()
+        else:
+            while not all(waiting(seat, other) for other in (2, 3)):
+                time.sleep(1e-3)
+            both_see.wait(60)
+            seat.gather(torch.zeros(1, 1), 1, BOUNDARY, 0)
+        return seat.admitted
+
+    assert together(act) == {rank: [2, 3] for rank in range(RANKS)}
 
 
 def test_a_rank_that_was_away_for_long_is_told(seats: Seats) -> None:

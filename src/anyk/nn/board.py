@@ -175,7 +175,7 @@ class Seat(ByteTransport):
                     raise ClusterError(f"rank {self.rank}: whoever started the ranks is gone.")
 
     def join(self) -> None:
-        """Ask to be admitted, and wait until it happens; the next round is the first to take part in.
+        """Ask to be admitted, and wait until it happens; ``admitted`` says with whom.
 
         Raises:
             ClusterError: the run has ended.
@@ -187,3 +187,4 @@ class Seat(ByteTransport):
                 raise ClusterError(f"rank {self.rank}: the run has ended before it could join.")
             time.sleep(_LONGEST)
         self.round, self.under_way = int(board.epoch[self.rank]), False
+        self.admitted = np.flatnonzero(board.admitted[(self.round - 1) % board.layout.slots]).tolist()

@@ -95,8 +95,12 @@ class Collective(Protocol):
         """Between two steps: let in who waits, and return them. They hold nothing yet."""
         ...
 
-    def join(self) -> None:
-        """Wait until the others let the node here in, between two of their steps."""
+    def join(self) -> list[int]:
+        """Wait until the others let the node here in, between two of their steps.
+
+        Returns:
+            Nodes that have come with it, itself among them.
+        """
         ...
 
 
@@ -166,8 +170,9 @@ class VirtualNodes:
         """Nobody comes later."""
         return []
 
-    def join(self) -> None:
+    def join(self) -> list[int]:
         """They are never apart."""
+        return list(self.here)
 
     def agree(self, copies: Tensor, place: str, *, everybody: bool = False, new: Sequence[int] = ()) -> Tensor:
         """The majority's copy to everybody."""

@@ -181,9 +181,9 @@ class Keeper:
         """
         broken, collective = self.step, self.inventory.collective
         while True:
-            collective.join()
+            came = collective.join()  # whole hosts come back at once: who else is new must be known to all
             try:
-                others = self.let_in(list(collective.here), counts)
+                others = self.let_in(came, counts)
                 break
             except LeftOut as problem:
                 why = str(problem)

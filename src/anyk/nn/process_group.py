@@ -142,10 +142,15 @@ class ProcessGroup:
             self._begin_anew()
         return admitted
 
-    def join(self) -> None:
-        """Wait until the others admit this rank, between two of their steps."""
+    def join(self) -> list[int]:
+        """Wait until the others admit this rank, between two of their steps.
+
+        Returns:
+            Ranks that have joined with it, itself among them.
+        """
         self._transport.join()
         self._begin_anew()
+        return list(self._transport.admitted)
 
     def _begin_anew(self) -> None:
         """What was decided before is forgotten: who has just come cannot know of it."""

@@ -211,7 +211,7 @@ class StoreSeat(ByteTransport):
         self._members[verdict["members"]] = True
         self._seen[:] = number
         self._patience.closed(number, time.monotonic())  # nobody has waited yet
-        self.round, self.under_way = number + 1, False
+        self.round, self.under_way, self.admitted = number + 1, False, verdict["admitted"]
 
     def close(self) -> None:
         """Leave without farewell."""

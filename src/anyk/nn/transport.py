@@ -65,6 +65,8 @@ class Transport(Protocol):
     def join(self) -> None:
         """Ask to be admitted, and wait until it happens; the next round is the first to take part in.
 
+        ``admitted`` then says who comes with this rank: all of them hold nothing yet.
+
         Raises:
             ClusterError: the run has ended, or nobody can be admitted here.
         """
