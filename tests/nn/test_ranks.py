@@ -152,6 +152,13 @@ def test_a_program_that_fails_at_every_rank_is_an_error() -> None:
         launch([sys.executable, "-c", "raise SystemExit(1)"], 2, restarts=0)
 
 
+def test_a_run_whose_ranks_all_wait_to_be_let_in_ends_with_an_error() -> None:
+    # Both die at their first life; at their second they ask a group that is not there any more.
+    asks = "import os; from anyk.nn import ProcessGroup as Group; group = Group(); group.under_way or os._exit(1); group.join()"
+    with pytest.raises(ClusterError, match="none of the 2 ranks is left that could let another one in"):
+        launch([sys.executable, "-c", asks], 2)
+
+
 def test_ranks_without_others_are_told_how_to_start() -> None:
     with pytest.raises(ClusterError, match=r"anyk\.nn\.launch"):
         ProcessGroup()

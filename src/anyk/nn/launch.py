@@ -83,7 +83,7 @@ def launch(
     Raises:
         InputError: fewer than one node, ranks that are not there, several hosts without a place to meet, a function in
             a process with threads.
-        ClusterError: no rank finished, or the place to meet is out of reach.
+        ClusterError: no rank finished, none is left that knows where the run is, or the place to meet is out of reach.
     """
     if type(nodes) is not int or nodes < 1:
         raise InputError(f"`launch(nodes={nodes!r})` needs an integer of at least 1.")
@@ -180,6 +180,12 @@ class _Launch:
                 stuck = last is not None and now - last > _LAST
                 if stuck or (self._finished and not any(self._table.counts(rank) for rank in self._ranks)):
                     return
+                if self._ranks and not self._finished and self._table.is_deserted():
+                    raise ClusterError(
+                        f"launch: none of the {self._nodes} ranks is left that could let another one in: ranks "
+                        f"{sorted(set(self._lost))} died, the others fell behind. Start the run again: it goes on from "
+                        "its checkpoint, where it keeps one."
+                    )
             if not busy:
                 time.sleep(_LOOK)
 

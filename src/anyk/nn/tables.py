@@ -37,6 +37,10 @@ class Table(Protocol):
         """The others go on with this rank."""
         ...
 
+    def is_deserted(self) -> bool:
+        """Nobody is left who could let another one in, as far as it is known here."""
+        ...
+
     def close(self) -> None:
         """Nobody meets any more; whoever waits is told."""
         ...
@@ -76,6 +80,10 @@ class BoardTable:
     def counts(self, rank: int) -> bool:
         """It is neither too slow nor still on its way."""
         return bool(self._board.status[rank] == ACTIVE)
+
+    def is_deserted(self) -> bool:
+        """Every rank is gone, behind, or waits to be let in."""
+        return not (self._board.status == ACTIVE).any()
 
     def close(self) -> None:
         """The memory is gone with the last rank."""
@@ -117,6 +125,10 @@ class StoreTable:
     def counts(self, rank: int) -> bool:
         """It is a member by the latest verdict."""
         return rank in self._members()
+
+    def is_deserted(self) -> bool:
+        """Other hosts' ranks may be there: nobody here can know."""
+        return False
 
     def _members(self) -> list[int]:
         try:
