@@ -154,7 +154,7 @@ def test_a_program_that_fails_at_every_rank_is_an_error() -> None:
 
 def test_a_run_whose_ranks_all_wait_to_be_let_in_ends_with_an_error() -> None:
     # Both die at their first life; at their second they ask a group that is not there any more.
-    asks = "import os; from anyk.nn import ProcessGroup as Group; group = Group(); group.under_way or os._exit(1); group.join()"
+    asks = "import os; from anyk.nn import ProcessGroup; it = ProcessGroup(); it.under_way or os._exit(1); it.join()"
     with pytest.raises(ClusterError, match="none of the 2 ranks is left that could let another one in"):
         launch([sys.executable, "-c", asks], 2)
 
