@@ -45,6 +45,7 @@ def node(directory: Path, step: int, number: int) -> Path:
 
 
 @pytest.mark.cluster
+@pytest.mark.timeout(300)  # some thirty lives, one after the other
 def test_a_run_killed_at_any_moment_ends_with_the_weights_of_one_that_was_not(tmp_path: Path) -> None:
     """Before each change that a save makes on the disk, and at random moments; the runs are in `tests.nn.mortal`."""
     root = Path(__file__).parents[2]
@@ -55,7 +56,7 @@ def test_a_run_killed_at_any_moment_ends_with_the_weights_of_one_that_was_not(tm
         env=os.environ | threads,
         capture_output=True,
         text=True,
-        timeout=110,
+        timeout=280,
     )
     assert done.returncode == 0, done.stderr
     told = json.loads(done.stdout)
