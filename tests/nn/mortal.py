@@ -83,7 +83,7 @@ def main(place: Path, seed: int) -> None:
     first = alive(quiet, place / "quiet.safetensors")
     took = time.perf_counter() - began
     staged = [alive(hard, None, changes=changes) for changes in DEATHS[:2]]
-    sudden = [alive(hard, None, seconds=drawn.uniform(0, took / 6)) for _ in range(4)]
+    sudden = [alive(hard, None, seconds=drawn.uniform(0, took / 16)) for _ in range(4)]
     staged += [alive(hard, None, changes=changes) for changes in DEATHS[2:]]
     last = alive(hard, place / "hard.safetensors")
     starts = [int(line) for line in (place / "hard" / "starts").read_text().split()]
