@@ -51,3 +51,14 @@ def test_every_promised_answer_may_be_missing_or_wrong_in_float32_and_float64():
     for row in found:
         for kind in ("missing", "wrong"):
             assert all(held == promised for held, _, promised in map(str.split, row[kind].split(", ")))
+
+
+def test_coded_networks_train_in_float32_and_float64_as_uncoded_ones_do():
+    found = [row for row in rows("training_precision", "training") if row["dtype"] != "bfloat16"]
+    plain = {row["dtype"]: row["accuracy"] for row in found if row["grid"] == "uncoded"}
+    coded = [row for row in found if row["basis"] == "trigonometric" and row["grid"] != "uncoded"]
+
+    assert {(row["grid"], row["P"], row["dtype"]) for row in coded} >= {
+        (grid, 32, dtype) for grid in ("4 x 4", "2 x 8") for dtype in ("float32", "float64")
+    }
+    assert all(abs(row["accuracy"] - plain[row["dtype"]]) <= 2 / 2000 + 1e-9 for row in coded)
