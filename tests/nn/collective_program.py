@@ -19,7 +19,7 @@ def main(kind: str) -> None:
         group = ProcessGroup()
     ranks = list(range(group.nodes))
     for dtype in (torch.float32, torch.float64, torch.bfloat16, torch.int64):
-        pieces, came = group.gather(torch.full((1, 2, 3), group.rank, dtype=dtype), needed=2)
+        pieces, came = group.gather(torch.full((1, 2, 3), group.rank, dtype=dtype), wanted=2)
         assert came.all()
         assert pieces[:, 0, 0].tolist() == ranks
         assert pieces.dtype == dtype

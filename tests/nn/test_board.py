@@ -9,7 +9,7 @@ import pytest
 from anyk.errors import ClusterError, LeftOut
 from anyk.nn.board import ACTIVE, BEHIND, DEAD, JOINING, Board, Layout, Seat
 from anyk.nn.sequencer import Sequencer
-from anyk.nn.transport import BOUNDARY, ENOUGH, EVERYBODY
+from anyk.nn.transport import Quota
 
 
 @pytest.fixture
@@ -20,12 +20,12 @@ def board():
     os.close(made.descriptor)
 
 
-def pin(board: Board, rank: int, number: int, needed: int = 3, kind: int = ENOUGH) -> None:
+def pin(board: Board, rank: int, number: int, needed: int = 3, wanted: int = 3, boundary: bool = False) -> None:
     """What a rank writes for one round."""
     slot = number % board.layout.slots
     board.pieces[slot, rank, 0] = 10 * number + rank
     board.tags[slot, rank] = number
-    board.needed[rank], board.kind[rank] = needed, kind
+    board.needed[rank], board.wanted[rank], board.boundary[rank] = needed, wanted, boundary
     board.written[rank] = number
 
 
@@ -115,11 +115,11 @@ def test_where_too_few_are_there_the_missing_are_waited_for_much_longer(board: B
     assert board.status.tolist() == [ACTIVE, BEHIND, ACTIVE, BEHIND]
 
 
-def test_where_everybody_is_wanted_the_missing_are_waited_for_a_while(board: Board) -> None:
+def test_where_more_are_wanted_than_came_the_missing_are_waited_for_a_while(board: Board) -> None:
     sequencer = Sequencer(board, patience_seconds=0.5)
     board.closed[0] = 4
     for rank in (0, 2, 3):
-        pin(board, rank, 5, kind=EVERYBODY)
+        pin(board, rank, 5, wanted=4)
     sequencer.poll(0.0)
 
     assert not sequencer.poll(0.4)
@@ -130,9 +130,9 @@ def test_where_everybody_is_wanted_the_missing_are_waited_for_a_while(board: Boa
 def test_who_waits_is_admitted_between_two_steps_and_by_all_alike(board: Board) -> None:
     sequencer = Sequencer(board)
     board.closed[0], board.status[3] = 4, JOINING
-    for number, kind in ((5, ENOUGH), (6, BOUNDARY)):
+    for number, boundary in ((5, False), (6, True)):
         for rank in range(3):
-            pin(board, rank, number, kind=kind)
+            pin(board, rank, number, boundary=boundary)
         assert sequencer.poll(float(number))
 
     assert board.admitted[1].tolist() == [0, 0, 0, 0]
@@ -155,7 +155,7 @@ def test_ranks_read_the_same_pieces_however_late_they_look(board: Board) -> None
     def work(rank: int) -> None:
         for number in range(50):
             pieces = np.zeros((4, 2), np.uint8)
-            who = seats[rank].exchange(np.array([rank, number], np.uint8), pieces, 4)
+            who = seats[rank].exchange(np.array([rank, number], np.uint8), pieces, Quota(4, 4))
             seen[rank, number] = pieces.tolist(), who.tolist()
 
     threads = [threading.Thread(target=work, args=(rank,)) for rank in range(4)]
@@ -176,7 +176,7 @@ def test_a_rank_that_was_left_out_is_told(board: Board) -> None:
     board.status[2] = BEHIND
 
     with pytest.raises(LeftOut):
-        seat.exchange(np.zeros(3, np.uint8), np.zeros((4, 3), np.uint8), 4)
+        seat.exchange(np.zeros(3, np.uint8), np.zeros((4, 3), np.uint8), Quota(4, 4))
 
 
 def test_a_rank_whose_slots_were_overwritten_is_told(board: Board) -> None:
@@ -186,11 +186,11 @@ def test_a_rank_whose_slots_were_overwritten_is_told(board: Board) -> None:
     board.tags[0, 0] = 4
 
     with pytest.raises(LeftOut):
-        seat.exchange(np.zeros(3, np.uint8), np.zeros((4, 3), np.uint8), 4)
+        seat.exchange(np.zeros(3, np.uint8), np.zeros((4, 3), np.uint8), Quota(4, 4))
 
 
 def test_who_waits_when_the_run_ends_is_told(board: Board) -> None:
     board.end()
 
     with pytest.raises(ClusterError, match="ended"):
-        Seat(board, 1).exchange(np.zeros(3, np.uint8), np.zeros((4, 3), np.uint8), 4)
+        Seat(board, 1).exchange(np.zeros(3, np.uint8), np.zeros((4, 3), np.uint8), Quota(4, 4))

@@ -13,7 +13,7 @@ from anyk.errors import LeftOut
 from anyk.nn.board import ACTIVE, JOINING, Board, Layout, Seat
 from anyk.nn.sequencer import Sequencer
 from anyk.nn.store import StoreSeat, connected
-from anyk.nn.transport import BOUNDARY, ENOUGH, EVERYBODY, Transport
+from anyk.nn.transport import Quota, Transport
 
 RANKS = 4
 #: Short, so that tests are: a rank is left out after this while.
@@ -79,12 +79,12 @@ def piece(rank: int, number: int, size: int = 3) -> torch.Tensor:
     return torch.arange(size, dtype=torch.float64)[None] + 100 * rank + 10_000 * number
 
 
-def rounds(seat: Transport, numbers: range, needed: int = RANKS, kind: int = EVERYBODY) -> list[object]:
+def rounds(seat: Transport, numbers: range, needed: int = RANKS, wanted: int = RANKS) -> list[object]:
     """What one rank sees in some rounds: pieces that count, and their marks."""
     seen: list[object] = []
     for number in numbers:
         assert seat.round == number
-        shown, came = seat.gather(piece(seat.rank, number), needed, kind, 1000 * number + seat.rank)
+        shown, came = seat.gather(piece(seat.rank, number), Quota(needed, wanted), 1000 * number + seat.rank)
         seen.append((shown[came].tolist(), np.flatnonzero(came).tolist(), seat.marks[came].tolist()))
     return seen
 
@@ -104,7 +104,7 @@ def test_all_ranks_see_the_same_pieces_and_marks(seats: Seats) -> None:
 
 
 def test_pieces_larger_than_a_round_holds_take_several(seats: Seats) -> None:
-    told = together(lambda rank: seats[rank].gather(piece(rank, 0, 50), RANKS, EVERYBODY, 0))
+    told = together(lambda rank: seats[rank].gather(piece(rank, 0, 50), Quota(RANKS, RANKS), 0))
 
     for shown, came in told.values():  # type: ignore[misc]
         assert came.all()
@@ -114,15 +114,15 @@ def test_pieces_larger_than_a_round_holds_take_several(seats: Seats) -> None:
 
 def test_a_silent_rank_holds_nobody_up_and_reads_later_what_the_others_saw(seats: Seats) -> None:
     together(lambda rank: rounds(seats[rank], range(1)))
-    told = together(lambda rank: rounds(seats[rank], range(1, 4), needed=3, kind=ENOUGH), range(3))
+    told = together(lambda rank: rounds(seats[rank], range(1, 4), needed=3, wanted=3), range(3))
 
     assert seats[3].is_late
-    later = rounds(seats[3], range(1, 4), needed=3, kind=ENOUGH)
+    later = rounds(seats[3], range(1, 4), needed=3, wanted=3)
     assert told[0] == told[1] == told[2] == later
     assert [each[1] for each in later] == [[0, 1, 2]] * 3  # type: ignore[index]
 
 
-def test_where_everybody_is_wanted_the_silent_is_left_out_and_joins_between_steps(seats: Seats) -> None:
+def test_where_more_are_wanted_the_silent_is_left_out_and_joins_between_steps(seats: Seats) -> None:
     together(lambda rank: rounds(seats[rank], range(1)))
     together(lambda rank: rounds(seats[rank], range(1, 2), needed=3), range(3))
     with pytest.raises(LeftOut):
@@ -134,7 +134,7 @@ def test_where_everybody_is_wanted_the_silent_is_left_out_and_joins_between_step
             seat.join()
         else:
             while not seat.admitted:
-                seat.gather(torch.zeros(1, 1), 1, BOUNDARY, 0)
+                seat.gather(torch.zeros(1, 1), Quota(1, 1, boundary=True), 0)
             assert seat.admitted == [3]
         return rounds(seat, range(seat.round, seat.round + 3))
 
@@ -169,7 +169,7 @@ def test_those_who_are_let_in_together_know_of_each_other(seats: Seats) -> None:
             while not all(waiting(seat, other) for other in (2, 3)):
                 time.sleep(1e-3)
             both_see.wait(60)
-            seat.gather(torch.zeros(1, 1), 1, BOUNDARY, 0)
+            seat.gather(torch.zeros(1, 1), Quota(1, 1, boundary=True), 0)
         return seat.admitted
 
     assert together(act) == {rank: [2, 3] for rank in range(RANKS)}
@@ -177,7 +177,7 @@ def test_those_who_are_let_in_together_know_of_each_other(seats: Seats) -> None:
 
 def test_a_rank_that_was_away_for_long_is_told(seats: Seats) -> None:
     together(lambda rank: rounds(seats[rank], range(1)))
-    together(lambda rank: rounds(seats[rank], range(1, 60), needed=3, kind=ENOUGH), range(3))
+    together(lambda rank: rounds(seats[rank], range(1, 60), needed=3, wanted=3), range(3))
 
     with pytest.raises(LeftOut):
-        rounds(seats[3], range(1, 2), needed=3, kind=ENOUGH)
+        rounds(seats[3], range(1, 2), needed=3, wanted=3)

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from anyk.errors import ClusterError, LeftOut
-from anyk.nn.transport import ENOUGH, Bytes, ByteTransport
+from anyk.nn.transport import Bytes, ByteTransport, Quota
 
 #: What a rank is: not there, one of them, left out for being too slow, waiting to be admitted, dead.
 ABSENT, ACTIVE, BEHIND, JOINING, DEAD = range(5)
@@ -75,7 +75,7 @@ class Board:
             return words[taken - count : taken].reshape(shape)
 
         self.closed, self.ended = part(1), part(1)
-        self.written, self.needed, self.status, self.epoch, self.kind = (part(ranks) for _ in range(5))
+        self.written, self.status, self.epoch, self.needed, self.wanted, self.boundary = (part(ranks) for _ in range(6))
         self.counted, self.admitted, self.tags, self.marks = (part(slots, ranks) for _ in range(4))
         pieces = np.frombuffer(memory, np.uint8, offset=layout.header)
         self.pieces = pieces.reshape(slots, ranks, layout.capacity)
@@ -119,14 +119,13 @@ class Seat(ByteTransport):
         """The next round was closed already."""
         return bool(self.board.closed[0] >= self.round)
 
-    def exchange(self, piece: Bytes, into: Bytes, needed: int, kind: int = ENOUGH, mark: int = 0) -> NDArray[np.bool_]:
+    def exchange(self, piece: Bytes, into: Bytes, quota: Quota, mark: int = 0) -> NDArray[np.bool_]:
         """One round: pin a piece, wait for the verdict, read what counts.
 
         Args:
             piece: at most C bytes.
             into: all pieces, shape (P, bytes); those that do not count are left as they are.
-            needed: fewer pieces are of no use.
-            kind: `ENOUGH`, `EVERYBODY` or `BOUNDARY`.
+            quota: how many pieces are waited for.
             mark: 64 bits that go with the piece; everybody's are in ``marks`` then.
 
         Returns:
@@ -141,7 +140,7 @@ class Seat(ByteTransport):
         board.tags[slot, self.rank] = -1
         board.pieces[slot, self.rank, : piece.size], board.marks[slot, self.rank] = piece, mark
         board.tags[slot, self.rank] = number
-        board.needed[self.rank], board.kind[self.rank] = needed, kind
+        board.needed[self.rank], board.wanted[self.rank], board.boundary[self.rank] = quota
         board.written[self.rank] = number
         self.round += 1
         self.wait_for(number)

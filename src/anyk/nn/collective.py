@@ -29,12 +29,13 @@ class Collective(Protocol):
     errors: SoftErrors | None
     attempts: int
 
-    def gather(self, pieces: Tensor, needed: int) -> tuple[Tensor, NDArray[np.bool_]]:
+    def gather(self, pieces: Tensor, wanted: int, needed: int | None = None) -> tuple[Tensor, NDArray[np.bool_]]:
         """Everybody's piece.
 
         Args:
             pieces: of the nodes here, shape (L, …).
-            needed: so many nodes' pieces are enough to go on with.
+            wanted: so many nodes' pieces are enough to go on with.
+            needed: who is slow is not waited for long once there are so many; default: wanted, at most more than half.
 
         Returns:
             All pieces, shape (P, …), the same at every node; and which of them came, shape (P,).
@@ -135,7 +136,7 @@ class VirtualNodes:
     def __repr__(self) -> str:
         return f"VirtualNodes({self.nodes})"
 
-    def gather(self, pieces: Tensor, needed: int) -> tuple[Tensor, NDArray[np.bool_]]:
+    def gather(self, pieces: Tensor, wanted: int, needed: int | None = None) -> tuple[Tensor, NDArray[np.bool_]]:
         """All of them are here, whether asked or not."""
         return pieces, np.ones(self.nodes, dtype=bool)
 

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from anyk.errors import ClusterError
 from anyk.nn.agreement import bits
+from anyk.nn.transport import Quota
 
 
 class _Collective(ABC):
@@ -33,7 +34,7 @@ class _Collective(ABC):
     def _everybodys(self, told: Tensor) -> Tensor:
         """Bytes of all ranks, shape (P, bytes), from those of this one, shape (bytes,)."""
 
-    def gather(self, piece: Tensor, needed: int, kind: int, mark: int) -> tuple[Tensor, NDArray[np.bool_]]:
+    def gather(self, piece: Tensor, quota: Quota, mark: int) -> tuple[Tensor, NDArray[np.bool_]]:
         """Everybody's piece; the marks travel in front of them."""
         plain = bits(piece).contiguous().reshape(-1).view(torch.uint8)
         front = torch.tensor([mark], dtype=torch.int64, device=piece.device).view(torch.uint8)

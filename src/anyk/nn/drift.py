@@ -36,7 +36,7 @@ def drift(program: Program, stored: Tensor) -> float:
     columns = torch.from_numpy(draw_columns(stored.shape[2], _COLUMNS, rng)).to(stored.device)
     with torch.no_grad():
         prints = torch.stack([block.double() @ columns for block in stored])
-    gathered, came = collective.gather(prints, program.needed)
+    gathered, came = collective.gather(prints, program.wanted)
     used = came & collective.health.active
     seen = gathered.flatten(1).cpu().numpy()[used]
     table = program.storage.left[:, 0, used].T

@@ -15,7 +15,7 @@ from anyk.nn.agreement import bits, majority, middle
 from anyk.nn.health import Health
 from anyk.nn.meeting import found
 from anyk.nn.soft_errors import SoftErrors
-from anyk.nn.transport import BOUNDARY, ENOUGH, EVERYBODY
+from anyk.nn.transport import Quota
 
 
 class ProcessGroup:
@@ -75,11 +75,9 @@ class ProcessGroup:
 
     # --- the port -----------------------------------------------------------------------------------------------------
 
-    def gather(self, pieces: Tensor, needed: int) -> tuple[Tensor, NDArray[np.bool_]]:
+    def gather(self, pieces: Tensor, wanted: int, needed: int | None = None) -> tuple[Tensor, NDArray[np.bool_]]:
         """Everybody's piece, or enough of them."""
-        if needed >= self.nodes:
-            return self._gathered(pieces.detach(), EVERYBODY)
-        return self._gathered(pieces.detach(), ENOUGH, needed)
+        return self._gathered(pieces.detach(), wanted, needed)
 
     def random(self) -> Generator:
         """From the seed and the number of the round, which all ranks share."""
@@ -89,8 +87,8 @@ class ProcessGroup:
         """Everybody shows its copy; whoever needs it takes the first source's that is there."""
         if not nodes:
             return copies
-        for kind in (ENOUGH, EVERYBODY):
-            shown, came = self._gathered(copies.detach().contiguous(), kind)
+        for wanted in (self._quorum, self.nodes):
+            shown, came = self._gathered(copies.detach().contiguous(), wanted)
             there = [node for node in sources if came[node]]
             if there:
                 return shown[there[0]][None].clone() if self.rank in nodes else copies
@@ -98,13 +96,13 @@ class ProcessGroup:
 
     def agree(self, copies: Tensor, place: str, *, everybody: bool = False, new: Sequence[int] = ()) -> Tensor:
         """The majority's copy to everybody; digests are compared, and copies travel only where they differ."""
-        digests, came = self._gathered(_digest(copies), EVERYBODY if everybody or new else ENOUGH)
+        digests, came = self._gathered(_digest(copies), self.nodes if everybody or new else self._quorum)
         asked = came & self.health.active
         asked[list(new)] = False
         source, others = majority(digests, asked)
         if 2 * (asked.sum() - asked[others].sum()) <= asked.sum():
             # rounded differently here and there: whoever is nearest to all of them
-            shown, there = self._gathered(copies.detach().contiguous(), EVERYBODY)
+            shown, there = self._gathered(copies.detach().contiguous(), self.nodes)
             source = middle(shown, there & asked)
             others = [node for node in range(self.nodes) if node != source]
         others = [node for node in others if came[node]]
@@ -136,7 +134,7 @@ class ProcessGroup:
         Returns:
             Ranks that have just joined: everybody must now show what it holds.
         """
-        self._gathered(torch.zeros(1, 1), BOUNDARY, 1)
+        self._gathered(torch.zeros(1, 1), 1, boundary=True)
         admitted = list(self._transport.admitted)
         if admitted:
             self._begin_anew()
@@ -158,9 +156,12 @@ class ProcessGroup:
 
     # --- transport ----------------------------------------------------------------------------------------------------
 
-    def _gathered(self, pieces: Tensor, kind: int, needed: int | None = None) -> tuple[Tensor, NDArray[np.bool_]]:
+    def _gathered(
+        self, pieces: Tensor, wanted: int, needed: int | None = None, boundary: bool = False
+    ) -> tuple[Tensor, NDArray[np.bool_]]:
         mark = int.from_bytes(self._decisions, "big", signed=True)
-        gathered, came = self._transport.gather(pieces, self._quorum if needed is None else needed, kind, mark)
+        quota = Quota(min(wanted, self._quorum) if needed is None else needed, wanted, boundary)
+        gathered, came = self._transport.gather(pieces, quota, mark)
         marks = self._transport.marks
         usual = max(marks[came].tolist(), key=marks[came].tolist().count)
         if mark != usual:

@@ -87,11 +87,11 @@ class Program(StoredMatrix):
             encoded = self.encoded(phase, copies, stage.inputs)
             late = collective.is_late  # the answer would not count: catch up
             own = self._answers(phase, encoded, blocks, products, skip=late)
-            answers, came = collective.gather(own, self.needed)
+            answers, came = collective.gather(own, self.wanted, self.needed)
             verdict = self._screened(stage, answers, came)
             if not verdict.found and not came.all():  # those that were late may decide it
                 own = self._answers(phase, encoded, blocks, products) if late else own
-                answers, came = collective.gather(own, self.code.nodes)
+                answers, came = collective.gather(own, self.code.nodes, self.needed)
                 verdict = self._screened(stage, answers, came)
             collective.decided(f"{place}: {verdict.found} {verdict.tasks} {verdict.nodes}")
             if verdict.found:
@@ -101,7 +101,7 @@ class Program(StoredMatrix):
                 raise Uncorrectable(f"{place}: {verdict.reason}.")
             copies = collective.agree(copies, place)
             self.mend(state)
-        collective.health.screened(verdict.nodes, place, self.needed)
+        collective.health.screened(verdict.nodes, place, self.wanted)
         if verdict.nodes:
             copies = collective.refresh(copies, verdict.nodes, self._trusted(stage, verdict))
             encoded = self._encoded_again(encoded, copies, stage, verdict.nodes)
@@ -152,8 +152,13 @@ class Program(StoredMatrix):
 
     @property
     def needed(self) -> int:
-        """Nodes that must answer for a screened product."""
-        return max(stage.code.recovery_threshold + 2 for stage in (self.code.forward, self.code.backward))
+        """Nodes that must answer for a product."""
+        return max(stage.code.recovery_threshold for stage in (self.code.forward, self.code.backward))
+
+    @property
+    def wanted(self) -> int:
+        """Nodes that answer a product of which a wrong answer can be located."""
+        return self.needed + 2
 
     def _screened(self, stage: Stage, answers: Tensor, came: NDArray[np.bool_]) -> Verdict:
         """Find the wrong answers of one product, shape (P, B, w)."""

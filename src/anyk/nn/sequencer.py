@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from anyk.nn.board import ACTIVE, BEHIND, DEAD, JOINING, Board
-from anyk.nn.transport import BOUNDARY, EVERYBODY
+from anyk.nn.transport import Quota
 
 Ranks = NDArray[np.bool_]
 
@@ -16,7 +16,7 @@ class Patience:
 
     Args:
         grace: once enough pieces are there, the others are waited for this part of the time it took, again.
-        patience_seconds: a rank is waited for so long, or for ten times what a round usually takes, where everybody is
+        patience_seconds: a rank is waited for so long, or for ten times what a round usually takes, where its piece is
             wanted, or where it is a whole board behind; then it is left out.
         give_up_seconds: ... and so long where nothing can go on without it.
         start_seconds: the first round is waited for so long by all.
@@ -36,7 +36,7 @@ class Patience:
         self._usual, self._last = 0.0, 0.0
 
     def ends(
-        self, number: int, arrived: Ranks, missing: Ranks, behind: Ranks, needed: int, everybody: bool, now: float
+        self, number: int, arrived: Ranks, missing: Ranks, behind: Ranks, quota: Quota, now: float
     ) -> tuple[bool, Ranks]:
         """Whether a round closes now, and who is left out with it.
 
@@ -45,8 +45,7 @@ class Patience:
             arrived: whose pieces are there, shape (P,).
             missing: who is one of the ranks and has not come.
             behind: those of them that are a whole board late.
-            needed: fewer pieces are of no use.
-            everybody: all pieces are wanted.
+            quota: how many pieces are waited for.
             now: seconds, ascending.
         """
         nobody = np.zeros_like(missing)
@@ -58,11 +57,8 @@ class Patience:
         if number == 0:
             return now >= self._first + self._start, nobody
         patience = max(self._least, 10 * self._usual)
-        if arrived.sum() < needed:  # without these nothing can go on
-            over = now >= self._first + self._give_up
-            return over, missing if over else nobody
-        if everybody:
-            over = now >= self._first + patience
+        if arrived.sum() < quota.wanted:
+            over = now >= self._first + (self._give_up if arrived.sum() < quota.needed else patience)
             return over, missing if over else nobody
         self._enough = now if self._enough is None else self._enough
         if now < self._enough + max(2e-3, self._grace * (self._enough - self._first)):
@@ -109,8 +105,8 @@ class Sequencer:
             return False
         missing = active & ~arrived
         behind = missing & (number - board.written >= board.layout.slots - 1)
-        needed, everybody = int(board.needed[arrived].max()), bool((board.kind[arrived] == EVERYBODY).any())
-        over, left_out = self._patience.ends(number, arrived, missing, behind, needed, everybody, now)
+        quota = Quota(int(board.needed[arrived].max()), int(board.wanted[arrived].max()))
+        over, left_out = self._patience.ends(number, arrived, missing, behind, quota, now)
         if over:
             board.status[left_out] = BEHIND
             self._close(number, arrived, missing, now)
@@ -120,7 +116,7 @@ class Sequencer:
         board = self.board
         slot = number % board.layout.slots
         self.late[missing] += 1
-        joining = (board.status == JOINING) & bool((board.kind[arrived] == BOUNDARY).all())
+        joining = (board.status == JOINING) & bool(board.boundary[arrived].all())
         board.counted[slot], board.admitted[slot] = arrived, joining
         for rank in np.flatnonzero(joining).tolist():
             board.written[rank], board.epoch[rank] = number, number + 1

@@ -27,7 +27,7 @@ from numpy.typing import NDArray
 
 from anyk.errors import ClusterError, LeftOut
 from anyk.nn.sequencer import Patience
-from anyk.nn.transport import BOUNDARY, EVERYBODY, Bytes, ByteTransport
+from anyk.nn.transport import Bytes, ByteTransport, Quota
 
 #: S: pieces of so many rounds stay in the store, and ten times as many verdicts.
 _KEPT = 32
@@ -102,10 +102,10 @@ class StoreSeat(ByteTransport):
         """The next round was closed already."""
         return self._is_there(f"{self.round}/verdict")
 
-    def exchange(self, piece: Bytes, into: Bytes, needed: int, kind: int, mark: int) -> NDArray[np.bool_]:
+    def exchange(self, piece: Bytes, into: Bytes, quota: Quota, mark: int) -> NDArray[np.bool_]:
         """One round: put a piece into the store, wait for the verdict, take what counts."""
         try:
-            return self._exchanged(piece, into, needed, kind, mark)
+            return self._exchanged(piece, into, quota, mark)
         except ClusterError:
             raise
         except RuntimeError as problem:  # what torch.distributed raises
@@ -115,14 +115,14 @@ class StoreSeat(ByteTransport):
             self._store = _insistently(self._again)
             raise LeftOut(told) from problem
 
-    def _exchanged(self, piece: Bytes, into: Bytes, needed: int, kind: int, mark: int) -> NDArray[np.bool_]:
+    def _exchanged(self, piece: Bytes, into: Bytes, quota: Quota, mark: int) -> NDArray[np.bool_]:
         number = self.round
         if self._latest() >= number + _KEPT - 2:
             raise LeftOut(f"rank {self.rank} fell behind at round {number}.")
         self.round += 1
         self._store.set(f"{number}/{self.rank}", np.int64(mark).tobytes() + piece.tobytes())
         self._store.append(f"{number}/came", f"{self.rank},")
-        verdict = self._verdict(number, needed, kind)
+        verdict = self._verdict(number, quota)
         self._members[:] = False
         self._members[verdict["members"]] = True
         self.admitted = verdict["admitted"]
@@ -142,7 +142,7 @@ class StoreSeat(ByteTransport):
             self._store.delete_key(f"{number - _KEPT}/{self.rank}")
         return counted
 
-    def _verdict(self, number: int, needed: int, kind: int) -> dict[str, list[int]]:
+    def _verdict(self, number: int, quota: Quota) -> dict[str, list[int]]:
         """What stands for a round."""
         key, pause = f"{number}/verdict", _SHORTEST
         while not self._is_there(key):
@@ -150,9 +150,9 @@ class StoreSeat(ByteTransport):
             self._seen[arrived] = number
             missing = self._members & ~arrived
             behind = missing & (number - self._seen >= _KEPT - 2)
-            over, left_out = self._patience.ends(number, arrived, missing, behind, needed, kind == EVERYBODY, now)
+            over, left_out = self._patience.ends(number, arrived, missing, behind, quota, now)
             if over:
-                self._propose(number, arrived, left_out, kind)
+                self._propose(number, arrived, left_out, quota.boundary)
                 break
             time.sleep(pause)
             pause = min(1.2 * pause, _LONGEST)
@@ -165,9 +165,9 @@ class StoreSeat(ByteTransport):
         arrived[list(_ranks(self._store.get(f"{number}/came")))] = True
         return arrived & self._members
 
-    def _propose(self, number: int, arrived: NDArray[np.bool_], left_out: NDArray[np.bool_], kind: int) -> None:
+    def _propose(self, number: int, arrived: NDArray[np.bool_], left_out: NDArray[np.bool_], boundary: bool) -> None:
         members = self._members & ~left_out
-        outside = np.flatnonzero(~members).tolist() if kind == BOUNDARY else []
+        outside = np.flatnonzero(~members).tolist() if boundary else []
         admitted = [rank for rank in outside if self._is_there(f"join/{rank}")]
         verdict = {
             "counted": np.flatnonzero(arrived).tolist(),

@@ -88,8 +88,8 @@ class StoredMatrix:
         code, collective = self.storage, self.collective
         if code.workers == code.recovery_threshold and not new:
             return []
-        for needed in (self.code.nodes,) if everybody or new else (self._enough, self.code.nodes):
-            tasks, found, came = self._checked(stored, made_of, needed, new)
+        for wanted in (self.code.nodes,) if everybody or new else (self._enough, self.code.nodes):
+            tasks, found, came = self._checked(stored, made_of, wanted, new)
             if found.found or came.all():
                 break  # else those that were late may decide it
         collective.decided(f"{self.name} stored: {found.found} {found.wrong}")
@@ -102,7 +102,7 @@ class StoredMatrix:
         return list(found.wrong)
 
     def _checked(
-        self, stored: Tensor, made_of: Tensor | None, needed: int, new: Sequence[int]
+        self, stored: Tensor, made_of: Tensor | None, wanted: int, new: Sequence[int]
     ) -> tuple[list[int], Located, NDArray[np.bool_]]:
         """Whose blocks were looked at, who of them is wrong, and whose fingerprints came."""
         code, collective = self.storage, self.collective
@@ -114,7 +114,7 @@ class StoredMatrix:
             prints = torch.matmul(exact(stored), columns)
             sizes = torch.zeros_like(prints[:, 0, 0]) if made_of is None else made_of.to(prints)
             told = torch.cat([prints, sizes[:, None, None].expand(-1, 1, columns.shape[1])], dim=1)
-            everybodys, came = collective.gather(told, needed)
+            everybodys, came = collective.gather(told, wanted, code.recovery_threshold)
         tasks = [task for task in tasks if came[task]]
         known = everybodys.cpu().numpy()
         size = float(np.median(np.nan_to_num(known[tasks, -1, 0] / code.answer_sizes[tasks], nan=np.inf)))
@@ -136,8 +136,8 @@ class StoredMatrix:
         if not nodes:
             return
         with torch.no_grad():
-            for needed in (self._enough, self.code.nodes):
-                blocks, came = self.collective.gather(stored, needed)
+            for wanted in (self._enough, self.code.nodes):
+                blocks, came = self.collective.gather(stored, wanted, self.storage.recovery_threshold)
                 there = [node for node in healthy if came[node]]
                 if self._determine(there, stored):
                     break
@@ -164,7 +164,7 @@ class StoredMatrix:
             stored: shape (L, h, w).
         """
         with torch.no_grad():
-            blocks, came = self.collective.gather(stored.detach(), self.code.nodes)
+            blocks, came = self.collective.gather(stored.detach(), self.code.nodes, self.storage.recovery_threshold)
             tasks = np.flatnonzero(came & self.collective.health.active).tolist()
             factors = torch.from_numpy(prepare(self.storage, tasks, combined_in(stored)).matrix).to(blocks)
             pieces = torch.tensordot(factors, blocks[tasks], dims=1)

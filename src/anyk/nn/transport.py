@@ -5,7 +5,7 @@ or are told that they are left out: whatever lies below has to see to that, for 
 """
 
 from abc import ABC, abstractmethod
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import numpy as np
 import torch
@@ -16,8 +16,19 @@ from anyk.nn.agreement import bits
 
 Bytes = NDArray[np.uint8]
 
-#: What a round is: closed when enough pieces are there; when everybody's is; one with which ranks that wait are let in.
-ENOUGH, EVERYBODY, BOUNDARY = range(3)
+
+class Quota(NamedTuple):
+    """When a round may close.
+
+    Args:
+        needed: fewer pieces are of no use: the others are waited for, for long.
+        wanted: with so many a round closes at once; with fewer the others are waited for a while, and then left out.
+        boundary: between two steps, with this round ranks that wait are let in.
+    """
+
+    needed: int
+    wanted: int
+    boundary: bool = False
 
 
 class Transport(Protocol):
@@ -44,13 +55,12 @@ class Transport(Protocol):
         """The next round was closed already: a piece of this rank would not count."""
         ...
 
-    def gather(self, piece: Tensor, needed: int, kind: int, mark: int) -> tuple[Tensor, NDArray[np.bool_]]:
+    def gather(self, piece: Tensor, quota: Quota, mark: int) -> tuple[Tensor, NDArray[np.bool_]]:
         """One round: give a piece, get those that count.
 
         Args:
             piece: shape (1, …), the same at every rank.
-            needed: fewer pieces are of no use.
-            kind: `ENOUGH`, `EVERYBODY` or `BOUNDARY`.
+            quota: how many pieces are waited for.
             mark: 64 bits that go with the piece.
 
         Returns:
@@ -80,21 +90,20 @@ class ByteTransport(ABC):
     capacity: int
 
     @abstractmethod
-    def exchange(self, piece: Bytes, into: Bytes, needed: int, kind: int, mark: int) -> NDArray[np.bool_]:
+    def exchange(self, piece: Bytes, into: Bytes, quota: Quota, mark: int) -> NDArray[np.bool_]:
         """One round.
 
         Args:
             piece: at most ``capacity`` bytes, as many at every rank.
             into: all pieces, shape (P, bytes); those that do not count are left as they are.
-            needed: fewer pieces are of no use.
-            kind: `ENOUGH`, `EVERYBODY` or `BOUNDARY`.
+            quota: how many pieces are waited for.
             mark: 64 bits that go with the piece.
 
         Returns:
             Whose piece counts, shape (P,); the same at every rank.
         """
 
-    def gather(self, piece: Tensor, needed: int, kind: int, mark: int) -> tuple[Tensor, NDArray[np.bool_]]:
+    def gather(self, piece: Tensor, quota: Quota, mark: int) -> tuple[Tensor, NDArray[np.bool_]]:
         """As many rounds as the piece takes; it counts where all its parts do."""
         # torch's memory is aligned alike in all ranks, and so is the rounding of what they compute from it
         gathered = torch.zeros(self.nodes, *piece.shape[1:], dtype=piece.dtype)
@@ -103,5 +112,5 @@ class ByteTransport(ABC):
         came = np.ones(self.nodes, dtype=bool)
         for start in range(0, max(1, plain.size), self.capacity):
             part = slice(start, start + self.capacity)
-            came &= self.exchange(plain[part], into[:, part], needed, kind, mark)
+            came &= self.exchange(plain[part], into[:, part], quota, mark)
         return gathered.to(piece.device), came
