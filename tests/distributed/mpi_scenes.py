@@ -51,6 +51,13 @@ def stopped():
         products_while_one_is_stopped(Struck(engine, CODE))
 
 
+def stopped_for_long():
+    """A rank stands still for twenty seconds, and works on."""
+    with anyk.engines.open("mpi", faults=LASTING) as engine:
+        products_while_one_is_stopped(Struck(engine, CODE), seconds=20.0)
+        assert engine.lanes[1].submit(abs, -1).result(timeout=60) == 1
+
+
 def left_stopped():
     """The master's program ends while a rank stands still."""
     ranks.END_SECONDS = 4.0

@@ -78,6 +78,12 @@ class OnACluster(EngineContract):
         everyone_answers(six)
         products_while_one_is_stopped(Struck(six, CODE))
 
+    @pytest.mark.slow
+    def test_a_worker_that_is_stopped_for_twenty_seconds_is_not_waited_for_and_works_on(self, six):
+        everyone_answers(six)
+        products_while_one_is_stopped(Struck(six, CODE), seconds=20.0)
+        assert six.lanes[1].submit(abs, -1).result(timeout=60) == 1
+
     def test_a_worker_killed_while_answers_are_added_up_loses_no_product(self, six):
         everyone_answers(six)
         reduced(six, CODE, kill=lambda rank: os.kill(six.lanes[rank].pid, signal.SIGKILL))

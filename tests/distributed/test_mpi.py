@@ -68,6 +68,13 @@ def test_without_fault_tolerance_that_is_said_and_stopped_ranks_are_not_waited_f
     assert "ends the whole job with the first rank that dies" in said
 
 
+@pytest.mark.slow
+def test_a_rank_that_stands_still_for_twenty_seconds_is_not_waited_for_and_works_on():
+    said = job(7, *RUNNER, *SCENES, "stopped_for_long")
+
+    assert said.count("all is well") == 1
+
+
 @pytest.mark.parametrize("tolerant", [True, False], ids=["tolerant", "plain"])
 def test_a_rank_that_stands_still_at_the_end_is_named_and_left_behind(tolerant):
     said = job(7, *RUNNER, *SCENES, "left_stopped", tolerant=tolerant)

@@ -4,6 +4,7 @@ import contextlib
 import os
 import signal
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -109,13 +110,15 @@ def killed_before_during_and_after(struck, while_seconds=0.1):
     struck.product()
 
 
-def products_while_one_is_stopped(struck, products=3):
-    """A worker stands still all the while; the products are right, so nobody waits for it."""
+def products_while_one_is_stopped(struck, products=3, seconds=0.0):
+    """A worker stands still all the while, at least so long; the products are right, so nobody waits for it."""
     pid = struck.pid_of(1)
     os.kill(pid, signal.SIGSTOP)
+    until = time.monotonic() + seconds
     try:
-        for _ in range(products):
+        while products > 0 or time.monotonic() < until:
             struck.product()
+            products -= 1
     finally:
         done_to(pid, signal.SIGCONT)
     struck.product()
