@@ -68,7 +68,7 @@ def _dask(task: Task, *, scattered: bool) -> Iterator[Rival]:
         tempfile.TemporaryDirectory() as place,
         dask.config.set({"distributed.worker.multiprocessing-method": "forkserver"}),
         distributed.LocalCluster(
-            4, threads_per_worker=1, dashboard_address="127.0.0.1:0", local_directory=place, silence_logs=50
+            n_workers=4, threads_per_worker=1, dashboard_address="127.0.0.1:0", local_directory=place, silence_logs=50
         ) as cluster,
         distributed.Client(cluster, set_as_default=False) as client,
     ):
