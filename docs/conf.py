@@ -26,10 +26,10 @@ extensions = [
     "fault_table",
     "job_table",
     "kept_table",
+    "mathml",
     "myst_parser",
     "screening_table",
     "sphinx.ext.autodoc",
-    "sphinx.ext.mathjax",
     "sphinx.ext.napoleon",
     "training_table",
     "transposed_table",
@@ -42,6 +42,7 @@ templates_path: list[str] = []
 myst_enable_extensions = ["colon_fence", "deflist", "dollarmath"]
 myst_heading_anchors = 3
 
+html_math_renderer = "mathml"
 html_theme = "furo"
 html_title = f"anyk {release}"
 html_static_path = ["_static"]
