@@ -66,7 +66,7 @@ class Faulty(VirtualNodes):
             copies[hit] += (noise * copies.double().square().mean().sqrt()).to(copies.dtype)
         return copies
 
-    def gather(self, pieces: Tensor, needed: int) -> tuple[Tensor, NDArray[np.bool_]]:
+    def gather(self, pieces: Tensor, wanted: int, needed: int | None = None) -> tuple[Tensor, NDArray[np.bool_]]:
         """Lose some of the answers to a product; what is stored is always there."""
         came = np.ones(self.nodes, dtype=bool)
         if self._asked:
