@@ -11,7 +11,7 @@ from anyk.engines.processes import ProcessEngine
 from anyk.errors import InputError
 from anyk.verbs import blocks as module
 from anyk.verbs.blocks import Blocks, Shelf, homes_of
-from tests.engines.test_processes import is_running, until
+from tests.engines.test_processes import is_running
 from tests.verbs.toys import held, kill
 
 FLOAT = np.dtype(np.float64)
@@ -139,9 +139,9 @@ def test_alternating_widths_use_the_same_memory(deaths):
         before = held()
         for width in (1, 9, 4, 1, 9, 4):
             X = rng.standard_normal((30, width))
-            if deaths:
-                until(lambda lane=width % 4: is_running(engine.lanes[lane].pid))  # replaced, if killed before
-                kill(engine.lanes[width % 4])
+            lane = engine.lanes[width % 4]
+            if deaths and is_running(lane.pid):  # who was killed before is replaced once a product misses it
+                kill(lane)
 
             assert np.allclose(coded @ X, A @ X)
         assert deaths or holds_no_more_than(before)
