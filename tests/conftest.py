@@ -44,3 +44,9 @@ def has_gpu() -> bool:
     import torch
 
     return bool(torch.cuda.is_available())
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Why tests were tried once more, for those that passed then."""
+    for report in terminalreporter.getreports("rerun"):
+        terminalreporter.write_line(f"tried once more: {report.nodeid}\n{report.longreprtext[-2000:]}")
