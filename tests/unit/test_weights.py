@@ -1,5 +1,6 @@
 """Weights of survivor sets: the two ways agree, and the errors they claim are those of the tables."""
 
+import tracemalloc
 from dataclasses import replace
 from fractions import Fraction
 
@@ -8,7 +9,7 @@ import pytest
 
 import anyk
 from anyk.errors import InputError
-from anyk.weights import System, least_squares, product_error, survivor_sets, system
+from anyk.weights import System, framed, least_squares, product_error, survivor_sets, system
 from anyk.weights.householder import householder
 
 LAMBDA = product_error("float64")
@@ -232,6 +233,38 @@ def test_errors_do_not_depend_on_how_a_batch_is_cut(monkeypatch, code):
     whole = code._system.errors(sets, 1e-6)
     monkeypatch.setattr(system, "_BATCH_NUMBERS", 1)
     assert code._system.errors(sets, 1e-6) == pytest.approx(whole, rel=1e-9)
+
+
+def test_a_frame_says_in_k_equations_what_all_rows_of_m_say(monkeypatch, code):
+    threshold = code.recovery_threshold
+    everyone = columns(code, range(code.workers))
+    generator = code._system._exact._frame.generator
+    told = code._system._exact.told
+    assert told.shape == (threshold, threshold)
+    np.testing.assert_allclose(told.T @ told, (everyone @ generator).T @ (everyone @ generator), atol=1e-13)
+
+    monkeypatch.setattr(least_squares, "_EXTENDED_WORK", 0)
+    for results in (threshold - 1, threshold + 1):
+        sets = sets_of(code, results)
+        fewer, rows = replace(code)._system._ridge.solve(sets, 1e-6), plain(code)._ridge.solve(sets, 1e-6)
+        assert fewer.error(1e-6) == pytest.approx(rows.error(1e-6), rel=1e-8)
+
+
+def test_the_equations_of_a_frame_are_made_from_few_tasks_at_once(monkeypatch):
+    whole = anyk.codes.matdot(4, 30)._system._exact.told
+    monkeypatch.setattr(framed, "_HELD_NUMBERS", 70)
+    np.testing.assert_allclose(anyk.codes.matdot(4, 30)._system._exact.told, whole, atol=1e-13)
+
+
+def test_a_code_of_many_blocks_is_made_without_all_rows_of_m():
+    inner, workers = 200, 450
+    tracemalloc.start()
+    code = anyk.codes.matdot(inner, workers)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+
+    assert peak < inner**2 * workers * 8 / 2
+    assert code.expected_error(range(workers)) < 1e-13
 
 
 # --- lambda and sets ---------------------------------------------------------------------------------------------

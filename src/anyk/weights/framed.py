@@ -14,6 +14,9 @@ from anyk.weights.tables import Solution, Table, Tables
 #: other the two ways differ in time only, and this one has nothing to solve where nothing is missing.
 _FEW_NUMBERS = 2**16
 
+#: Of a table with a row and a column for each task, about so many numbers are held at once.
+_HELD_NUMBERS = 2**20
+
 
 class Framed:
     """Exact decoding, as far as it goes.
@@ -38,11 +41,34 @@ class Framed:
         return wanted.reshape(count, -1) * scale[:, None]
 
     @cached_property
+    def told(self) -> Table:
+        """Root of (M G)^T (M G), shape (K, K): |told x| = |M G x| is how far off M d is where G^T d is off by x.
+
+        M^T M is an entrywise product of two small Gram matrices, so that nobody forms the rows of M. Taking the root
+        costs no digits that count: the singular values of M G lie within sqrt(inner) of each other.
+        """
+        left = self._tables.left.reshape(-1, self._tables.left.shape[2])
+        right = (self._tables.right / self._tables.norms).reshape(-1, left.shape[1])
+        generator = self._frame.generator
+        gram = np.zeros((generator.shape[1],) * 2)
+        for at in range(0, len(generator), step := max(1, _HELD_NUMBERS // len(generator))):
+            some = slice(at, at + step)
+            gram += generator[some].T @ (((left[:, some].T @ left) * (right[:, some].T @ right)) @ generator)
+        values, vectors = np.linalg.eigh(gram)
+        root: Table = (vectors * np.sqrt(values.clip(min=0))) @ vectors.T
+        return root
+
+    def equations(self) -> tuple[Table, Table]:
+        """M d = T in K equations, M G (G^T d) = M G (G^T d_all): shapes (K, P) and (K, rows * cols)."""
+        generator = self._frame.generator
+        return self.told @ generator.T, self.told @ (generator.T @ self.full)
+
+    @cached_property
     def _way(self) -> Correction | Generated:
         count, told = len(self._frame.positions), self._frame.threshold
         if count - told <= told or count * (count - told) <= _FEW_NUMBERS:
             return Correction(self._tables, self.full, self._frame.checks)
-        return Generated(self._tables, self.full, self._frame.generator)
+        return Generated(self._tables.scale, self.full, self._frame.generator, self.told)
 
     def solve(self, sets: Sets) -> Solution:
         """Weights of survivor sets of one size, shape (S, k)."""

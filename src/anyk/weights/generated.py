@@ -1,11 +1,9 @@
 """Weights from those of all answers, corrected through the generator: the way of frames with far more tasks than K."""
 
-from functools import cached_property
-
 import numpy as np
 
 from anyk.weights.sets import Sets
-from anyk.weights.tables import Solution, Table, Tables
+from anyk.weights.tables import Solution, Table
 
 #: A second application of the pseudo-inverse takes out what the rounding of the first left.
 _REFINEMENTS = 2
@@ -18,24 +16,18 @@ class Generated:
     answers have it be; of those d the shortest is taken. Nothing here is larger than P x K.
 
     Args:
-        tables: whose columns all have one norm.
+        scale: norm of the target.
         full: weights of all answers, shape (P, rows * cols), normalized.
         generator: shape (P, K), orthonormal columns that span what the tasks can tell.
+        told: shape (K, K); see `anyk.weights.framed.Framed.told`.
     """
 
-    def __init__(self, tables: Tables, full: Table, generator: Table) -> None:
-        self._tables, self._full, self._generator = tables, full, generator
-
-    @cached_property
-    def _told(self) -> Table:
-        """M G, shape (rows of M, K): how much of what M holds a combination of answers is off by, for G^T d - goal."""
-        left, right = self._tables.left, self._tables.right / self._tables.norms
-        flat = right.reshape(-1, right.shape[2])
-        return np.concatenate([(flat * row) @ self._generator for row in left.reshape(-1, left.shape[2])])
+    def __init__(self, scale: float, full: Table, generator: Table, told: Table) -> None:
+        self._scale, self._full, self._generator, self._told = scale, full, generator, told
 
     def solve(self, sets: Sets) -> Solution:
         """Weights of survivor sets of one size, shape (S, k)."""
-        generator, full, scale = self._generator, self._full, self._tables.scale
+        generator, full, scale = self._generator, self._full, self._scale
         system = generator[sets].swapaxes(1, 2)
         inverse = np.linalg.pinv(system, rcond=1e-14)
         weights, goal = full[sets], generator.T @ full

@@ -27,8 +27,8 @@ class System:
 
     def __init__(self, left: Table, right: Table, frame: Frame | None = None) -> None:
         self._tables = Tables(left, right)
-        self._ridge = LeastSquares(self._tables)
         self._exact = None if frame is None else Framed(self._tables, frame)
+        self._ridge = LeastSquares(self._tables, None if self._exact is None else self._exact.equations)
         #: Norm of each task's tables: answers divided by it have the weights of this system (1 for useless tasks).
         self.norms = self._tables.norms
 
