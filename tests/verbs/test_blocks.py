@@ -136,14 +136,16 @@ def test_alternating_widths_use_the_same_memory(deaths):
     A = rng.standard_normal((40, 30))
     with ProcessEngine(4) as engine, anyk.place(A, anyk.codes.mds(2, 4), engine=engine) as coded:
         coded @ np.ones((30, 9))
-        before = held()
+        before, killed = held(), 0
         for width in (1, 9, 4, 1, 9, 4):
             X = rng.standard_normal((30, width))
             lane = engine.lanes[width % 4]
             if deaths and is_running(lane.pid):  # who was killed before is replaced once a product misses it
                 kill(lane)
+                killed += 1
 
             assert np.allclose(coded @ X, A @ X)
+        assert killed >= 2 * deaths
         assert deaths or holds_no_more_than(before)
 
 

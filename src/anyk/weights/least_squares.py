@@ -33,7 +33,10 @@ class LeastSquares:
 
     @cached_property
     def _triangle(self) -> tuple[Table, Table, float]:
-        """M = Q R and Q^H T, with the part of T that no weights reach: P equations say what all of M's rows say."""
+        """M = Q R and Q^H T, with the part of T that no weights reach: few equations say what all of M's rows say.
+
+        P of them, or K where a frame gives them; R is then no triangle.
+        """
         (equations, wanted), count = self._tables.target.shape, len(self._tables.norms)
         large = equations * count * (count + wanted) > 10 * _EXTENDED_WORK
         if self._fewer is not None and large and equations > count:
